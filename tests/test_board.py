@@ -29,6 +29,7 @@ from backprop_lab.reading.slopes import is_slope, value_of
 from backprop_lab.step.number_format import format_number
 from backprop_lab.training.history import Remembered
 from backprop_lab.ui.board.board import Board
+from backprop_lab.ui.board.cells import in_cell
 from backprop_lab.ui.board.colours import COLOURS, digit_colours, in_few_colours
 from backprop_lab.ui.board.layout import ACROSS, DOWN, READABLE
 from backprop_lab.ui.board.operation import Operation
@@ -112,6 +113,13 @@ def test_each_cell_has_the_colour_of_its_value_and_its_number(problem):
             assert number == format_number(value)
             assert len(shades) > 1, "there are digits in it"
             assert shades <= {*shades_at(min(255, int((level + 1) * 128)) if finite else 256)}
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.1, 0.025, 0.0045, 0.0012, 0.001, 5.5e-4, 1e-4, 4.5e-5])
+def test_a_learning_rate_of_two_digits_stands_in_its_cell_as_it_is(rate):
+    text = in_cell("lr", rate)
+    assert float(text.replace("−", "-")) == rate
+    assert len(text) <= 6
 
 
 def test_numbers_are_drawn_only_where_they_can_be_read_and_never_touch_their_neighbours():

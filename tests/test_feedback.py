@@ -42,7 +42,7 @@ from backprop_lab.feedback.check import Feedback, check_function
 from backprop_lab.feedback.factors import common_factors
 from backprop_lab.feedback.patterns import seen_in
 from backprop_lab.nn.layers import Linear, ReLU, Sigmoid
-from backprop_lab.nn.losses import Loss, MeanSquaredError, SoftmaxCrossEntropy
+from backprop_lab.nn.losses import BinaryCrossEntropy, Loss, MeanSquaredError, SoftmaxCrossEntropy
 from backprop_lab.nn.norms import BatchNorm, LayerNorm
 from backprop_lab.nn.steps import Lines
 from backprop_lab.step.trace import Trace
@@ -338,6 +338,13 @@ in both
   b1_new = lambda b1, db1, lr: b1 - lr * db1.T | `db1.T` used where | does not belong
   dW1 = looped | there are 2 rows, counted from 0, and none has the number 2. Take sizes from | out of bounds
   y_pred = y_pred | returns y_pred, which here is the function itself | call it
+  dW1 = lambda X, dY1: X.t().mm(dY1) | Did you mean `.T`? | take
+  dW1 = lambda X, dY1: X.T.mm(dY1) | Did you mean `@`? | sum
+  dY1 = lambda dH1, H1: dH1.mul(H1 > 0) | Did you mean `*`? | __
+  L = lambda y_pred, y: (y_pred - y).pow(2).sum() | Did you mean `**`? | __
+  L = lambda y_pred, y: (y_pred - y).square().sum() | Did you mean np.square? | squeeze
+  H1 = lambda Y1: Y1.clone().clip(0) | Did you mean `.copy()`? | conj
+  H1 = lambda Y1: np.softplus(Y1) | has no attribute 'softplus' | Did you mean
 in Exercises(backprop_lab.EXAMPLES["rnn"]()).traces
   dWh = lambda a2, a1, h0, da3, da2, da1: a2.T @ da3 + a1.T @ da2 + h0.T @ da1 | a2 and a1 used in place of h2 and h1:
     | h0
@@ -574,6 +581,42 @@ PROBLEMS = {
         {"X": drawn(5, 3)},
     ),
     "momentum": lambda: small(Linear(drawn(3, 2)), optimizer=Momentum(0.9)),
+    "a set": lambda: program(
+        "m = np.maximum(X @ W, 0) * there[:, :, None]\nn = there.sum(axis=1)\npool = m.sum(axis=1) / n[:, None]\n"
+        "L = np.sum((pool @ v - y)**2) / len(y)",
+        {"W": drawn(2, 3), "v": drawn(3)},
+        {"X": drawn(4, 5, 2), "y": drawn(4), "there": np.array([[1.0, 1, 0, 0, 1], [0, 1, 0, 1, 1]] * 2)},
+    ),
+    "leaky": lambda: program(
+        "A = X @ W\nE = np.where(A > 0, A, 0.1 * A)\nL = ((E - y)**2).sum() / len(y)",
+        {"W": drawn(3, 4)},
+        {"X": drawn(5, 3), "y": drawn(5, 4)},
+    ),
+    "classes": lambda: program(
+        "S = X @ W\nZ = S - S.max(axis=1, keepdims=True)\nlogP = Z - np.log(np.exp(Z).sum(axis=1, keepdims=True))\n"
+        "L = -np.mean(logP[np.arange(len(y)), y])",
+        {"W": drawn(3, 4)},
+        {"X": drawn(5, 3), "y": np.array([0, 3, 1, 2, 0])},
+    ),
+    "yes or no, by lines": lambda: program(
+        "s = x @ W\np = 1 / (1 + np.exp(-s))\nL = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))",
+        {"W": drawn(4, 1)},
+        {"x": drawn(5, 4), "y": (np.arange(5) % 2.0)[:, None]},
+    ),
+    "graph of which some are seen": lambda: program(
+        "S = A @ X @ W\nP = np.exp(S) / np.exp(S).sum(axis=1, keepdims=True)\nell = -np.sum(Y * np.log(P), axis=1)\n"
+        "L = np.sum(seen * ell) / np.sum(seen)",
+        {"W": drawn(4, 3)},
+        {
+            "A": drawn(6, 6),
+            "X": drawn(6, 4),
+            "Y": np.eye(3)[[0, 1, 2, 2, 1, 0]],
+            "seen": np.array([1.0, 0, 1, 1, 0, 1]),
+        },
+    ),
+    "yes or no": lambda: random_problem(
+        1, X=drawn(5, 3), y=(np.arange(5) % 2.0)[:, None], hidden=3, loss=BinaryCrossEntropy()
+    ),
 }
 SLIPS = {  # a line for each: name = code | what is said of it
     "recurrent": """
@@ -651,6 +694,18 @@ dW2 = dR.T @ H1 | in which a product is transposed: its factors are swapped, and
     "graph": "dW = H.T @ dZ | A.mT is missing",
     "norm by lines": "dH = dC - dC.mean(axis=0, keepdims=True) | everything goes along the other axis",
     "momentum": "W1_new = W1 - 0.9 * vW1_new | 0.9 used where lr was meant",
+    "graph of which some are seen": "dS = (P - Y) * seen[:, None] | seen used where dell was meant",
+    "yes or no, by lines": "ds = p - y | y.size is missing",
+    "a set": "dm = np.broadcast_to(dpool[:, None], m.shape) | n[:, None, None] is missing",
+    "leaky": """
+dA = np.where(A > 0, dE, 0.01 * dE) | 0.01 used where 0.1 was meant
+dA = dE * (A > 0) | where that is not so, it is 0.1 * dE, and not 0
+""",
+    "classes": "dS = (np.exp(logP) - np.eye(4)[y]) / 4 | columns where that of rows, len(y), was meant",
+    "yes or no": """
+dy_pred = -(y / y_pred + (1 - y) / (1 - y_pred)) / y.size | a `+` where `-` was meant
+dy_pred = -(y / y_pred - (1 - y) / y_pred) / y.size | `1 -` is missing
+""",
 }
 
 

@@ -351,6 +351,15 @@ def loss(p):
     db1 = np.sum(dZ1, axis=1, keepdims=True)
     return -np.sum(Y * np.log(A2)), {"W1": dW1, "b1": db1, "W2": dW2}
 """
+IN_ROWS = """
+def loss(p):
+    Z = R @ p["W"]
+    d = Z - Z.mean(axis=1, keepdims=True)
+    m = Z.shape[1]
+    dout = 2 * (d - T) / len(T)
+    dZ = dout - dout.sum(axis=1, keepdims=True) / m
+    return np.sum((d - T) ** 2) / len(T), {"W": R.T @ dZ}
+"""
 OF_ONE_SAMPLE = """
 def loss(p):
     q = np.exp(p["W"] @ x)
@@ -368,12 +377,19 @@ def loss(p):
         (IN_COLUMNS, "1 - A1**2", "1 - Z1**2", "dZ1 = np.dot(p['W2'].T, dZ2) * (1 - np.tanh(Z1) ** 2)"),
         (IN_COLUMNS, "np.sum(dZ1, axis=1, keepdims=True)", "np.sum(dZ1)", "db1 = np.sum(dZ1, axis=1, keepdims=True)"),
         (OF_ONE_SAMPLE, "dz[c] -= 1", "dz[c] = 1", "dz[c] -= 1"),
+        (IN_ROWS, "m = Z.shape[1]", "m = Z.shape[0]", "m = Z.shape[1]"),  # which is Z.shape[0] - 1 by chance
+        (IN_ROWS, "2 * (d - T) / len(T)", "2 * (d - T) / T.size", "dout = 2 * (d - T) / len(T)"),  # as 4 / T.size is
     ],
 )
 def test_a_line_that_is_told_is_one_that_a_learner_would_write(source, right, wrong, told):
     assert right in source
     data = {"X": drawn(1, X=(4, 5))["X"], "Y": np.eye(3)[[0, 1, 2, 2, 1]].T, "x": drawn(2, x=4)["x"], "c": 2}
     scope = typed(source.replace(right, wrong), {"np": np, "__name__": "cell"} | data)
-    shapes = {"W": (3, 4)} if source is OF_ONE_SAMPLE else {"W1": (6, 4), "b1": (6, 1), "W2": (3, 6)}
-    found = diagnose(scope["loss"], drawn(0, **shapes))
+    scope |= drawn(3, R=(3, 5), T=(3, 2))
+    shapes = {
+        OF_ONE_SAMPLE: {"W": (3, 4)},
+        IN_ROWS: {"W": (5, 2)},
+        IN_COLUMNS: {"W1": (6, 4), "b1": (6, 1), "W2": (3, 6)},
+    }
+    found = diagnose(scope["loss"], drawn(0, **shapes[source]))
     assert [change.text.replace('"', "'") for change in found.changes] == [told], found

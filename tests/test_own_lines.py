@@ -1363,7 +1363,7 @@ def test_where_a_line_is_right_on_another_gradient_than_its_own_name_has_the_lin
 NOT_READ = [  # wrong lines, what was said of them that they do not have, and what is said
     ("dgamma1 = (dN1 * dN1).sum(axis=0)", NORMED, "dH1", "dN1 used where Xhat1"),
     ("dgamma1 = (dN1 * H1).sum(axis=0)", NORMED, "N1 used where", "(dN1 * H1).sum(axis=0, keepdims=True)`: H1 used"),
-    ("dA = np.where(A > 0, dH, 0.01 * dH)", LEAKY, "dA used where", "of its 8 numbers differ"),
+    ("dA = np.where(A > 0, dH, 0.01 * dH)", LEAKY, "dA used where", "0.01 used where 0.1 was meant"),
     ("dF = np.broadcast_to(do[:, None], F.shape)", EXPERTS, "`g > 0` used", "16 of its 16 numbers differ"),
 ]
 

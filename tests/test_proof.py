@@ -18,6 +18,7 @@ from random_programs import RandomProgram
 from backprop_lab import (
     MISTAKES,
     OPTIMIZERS,
+    BatchNorm,
     Mistake,
     Network,
     Problem,
@@ -31,7 +32,7 @@ from backprop_lab.checks.moves import ROUNDINGS
 from backprop_lab.checks.proof import check_gradients, check_step, prove
 from backprop_lab.checks.rounding import terms_in
 from backprop_lab.nn.layers import ACTIVATIONS, Layer, Linear, ReLU, Sigmoid, Tanh
-from backprop_lab.nn.losses import BinaryCrossEntropy, SoftmaxCrossEntropy
+from backprop_lab.nn.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
 from backprop_lab.nn.steps import Lines
 from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS
 from backprop_lab.step.random_problems import redrawn
@@ -297,6 +298,21 @@ def test_a_gradient_that_is_0_but_for_rounding_is_right():
     bottom = trace(with_numbers(centred, y=trace(centred)["y_pred"] + 1e-15))
     assert {prove(bottom, name).agrees for name in gradients_of(bottom)} == {None}
     assert np.isnan([check_step(bottom, name) for name in gradients_of(bottom)]).all()
+
+
+def test_a_gradient_that_is_exactly_0_is_right_where_the_slopes_are_0_too():
+    fit = Problem(Network([Linear([[1.0], [1.0]])]), MeanSquaredError(), [[1.0, 2.0], [3.0, 4.0]], [[3.0], [7.0]], 0.1)
+    norm = BatchNorm(gamma=[[1.0, 2.0]], beta=[[0.0, 1.0]])  # of one sample, whose mean is itself
+    layers = [Linear([[1.0, 2.0], [3.0, -4.0], [0.7, 0.2]]), norm, Linear([[1.0], [2.0]], [[0.5]])]
+    single = Problem(Network(layers), MeanSquaredError(), [[0.3, -1.2, 0.8]], [[2.0]], 0.1)
+    for p, zero in ((fit, "W1"), (single, "W1")):
+        t = trace(p)
+        assert not t[f"d{zero}"].any()
+        assert prove(t, f"d{zero}")[:2] == (True, 0)
+        assert prove(t, f"d{zero}").sentence.endswith(": it is 0")
+        assert (check_step(t, f"d{zero}"), check_gradients(p)[zero]) == (0, 0)
+        slipped = {**{name: t[f"d{name}"] for name in p.parameters}, zero: t[f"d{zero}"] + 1e-6}
+        assert check_gradients(p, slipped)[zero] == 1
 
 
 def test_along_random_directions_no_entry_is_off_by_more_than_is_said():

@@ -75,9 +75,11 @@ class Moves:
         return along
 
     def is_zero(self, size: Array, doubt: Array, rounding: Array) -> bool:
-        """Whether gradient and slopes are nothing but the rounding of terms that cancel, and are large beside it."""
-        if not np.any(size) or not np.all(size + doubt <= 3 * rounding):
+        """Whether gradient and slopes are 0, or only the rounding of terms that cancel, and are large beside it."""
+        if not np.all(size + doubt <= 3 * rounding):
             return False
+        if not np.any(size):
+            return True
         step = self.right.step(self.gradient)
         if not any(self.right.step(o).phase == "backward" for o in step.operands if o not in self.right.given):
             return False  # the loss is at its bottom

@@ -9,6 +9,7 @@ import numpy as np
 
 from backprop_lab.nn.forms import expressions, of_form, terms_of_sum, untransposed, with_others
 from backprop_lab.nn.lines import names_in, tree_of
+from backprop_lab.nn.losses import BinaryCrossEntropy
 from backprop_lab.nn.norms import BatchNorm, LayerNorm
 from backprop_lab.step.number_format import listed
 from backprop_lab.step.trace import Trace
@@ -29,7 +30,7 @@ OTHER_FORMS: dict[tuple[type, str], str] = {
     (norm, result): form.format(axis)
     for norm, axis in ((BatchNorm, 0), (LayerNorm, 1))
     for result, form in (("dX", NORM), ("dvar", DVAR))
-}
+} | {(BinaryCrossEntropy, "dy_pred"): "-({y} / {y_pred} - (1 - {y}) / (1 - {y_pred})) / {y}.size"}
 AXIS = re.compile(r"axis=([01])\b")
 LENGTH = re.compile(r"len\((\w+)\)|\b(\w+)\.shape\[1\]")
 FLOAT = r"(?<![\w.])\d+\.\d+(?:e-?\d+)?(?![\w.])"
@@ -48,11 +49,15 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
             if what == "a sigmoid":
                 yield tree_of(found["X"]), "the sigmoid is missing"
                 yield from _outside(tree_of(found["X"]), "the sigmoid", form)
+    yield from another_count(part)
     match part:
         case ast.Call(ast.Attribute(ast.Name("np"), "where"), [asked, one, other], []):
             yield ast.Call(part.func, [asked, other, one], []), "the two choices of np.where have changed places"
             yield one, "np.where is missing, and with it the mask"
             yield other, "np.where is missing, and with it the first of its two choices"
+            if ast.unparse(other) != "0":
+                elsewhere = ast.Call(part.func, [asked, one, ast.Constant(0)], [])
+                yield elsewhere, f"where that is not so, it is {ast.unparse(other)}, and not 0"
         case ast.Call(ast.Attribute(ast.Name("np"), name), [X], []):
             if name == "sqrt":
                 yield ast.BinOp(X, ast.Pow(), ast.Constant(2)), "a square where a root was meant"
@@ -74,15 +79,8 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
                     for axis in ("0", "(0, 1)"):
                         along = ast.keyword("axis", tree_of(axis))
                         yield ast.Call(part.func, args, [along, *rest]), "a mean or sum along another axis"
-        case ast.Call(ast.Name("len"), [counted]):
+        case ast.Call(ast.Name("len")) | ast.Subscript(ast.Attribute(_, "shape"), ast.Constant()):
             yield ast.BinOp(part, ast.Sub(), ast.Constant(1)), f"1 less than {ast.unparse(part)}"
-            columns = ast.Subscript(ast.Attribute(counted, "shape"), ast.Constant(1))
-            yield columns, f"a number of columns where that of rows, {ast.unparse(part)}, was meant"
-        case ast.Subscript(ast.Attribute(counted, "shape"), ast.Constant() as axis):
-            yield ast.BinOp(part, ast.Sub(), ast.Constant(1)), f"1 less than {ast.unparse(part)}"
-            if axis.value == 1:
-                words = f"a number of rows where that of columns, {ast.unparse(part)}, was meant"
-                yield tree_of(f"len({ast.unparse(counted)})"), words
         case ast.BinOp(ast.BinOp(a, ast.MatMult() as op, b), ast.MatMult(), c):
             for kept, lost in (((a, c), b), ((b, c), a), ((a, b), c)):
                 yield ast.BinOp(kept[0], op, kept[1]), f"{ast.unparse(lost)} is missing"
@@ -112,6 +110,23 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
             if isinstance(op, ast.Sub):
                 for one, _ in _of_one_term(right, "- "):
                     yield ast.BinOp(left, op, one), "the minus reaches only one of two terms: parentheses are missing"
+
+
+def another_count(part: ast.expr) -> Iterator[Change]:
+    """The number of rows, of columns or of entries of an array in place of another one of these."""
+    match part:
+        case ast.Call(ast.Name("len"), [of]):
+            own = "rows"
+        case ast.Subscript(ast.Attribute(of, "shape"), ast.Constant(0 | 1 as axis)):
+            own = "columns" if axis else "rows"
+        case ast.Attribute(of, "size"):
+            own = "entries"
+        case _:
+            return
+    for what, form in {"rows": "len({})", "columns": "{}.shape[1]", "entries": "{}.size"}.items():
+        if what != own:
+            words = f"a number of {what} where that of {own}, {ast.unparse(part)}, was meant"
+            yield tree_of(form.format(ast.unparse(of))), words
 
 
 def _outside(X: ast.expr, what: str, form: str) -> Iterator[Change]:
@@ -242,11 +257,12 @@ def of_other_numbers(trace: Trace, code: str) -> Iterator[tuple[str, str]]:
                 yield changed, f"{other} used where {own} was meant"
 
 
-def of_other_values(trace: Trace, code: str) -> Iterator[tuple[str, str]]:
+def of_other_values(trace: Trace, known: Collection[str], code: str) -> Iterator[tuple[str, str]]:
     """The line with a value in place of a part that it shares a name with, such as std for np.exp(s), where std is made
     of s; or with a gradient and another one in place of that gradient."""
-    gradients = [step.name for step in trace.steps if step.role == "gradient" and step.code != code]
-    made_of = {step.name: {step.name, *step.operands} for step in trace.steps if step.phase == "forward"}
+    steps = [step for step in trace.steps if step.name in known]
+    gradients = [step.name for step in steps if step.role == "gradient"]
+    made_of = {step.name: {step.name, *step.operands} for step in steps if step.phase == "forward"}
     line = ast.Expression(tree_of(code))
     for part, put in [*expressions(line)][1:]:
         names = {*names_in(ast.unparse(part))} if isinstance(part, ast.BinOp | ast.Call) else set()

@@ -1,11 +1,10 @@
 """Why an answer is wrong: the mistakes, slips of the pen and patterns that give it, here and on other problems too."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from inspect import signature
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from backprop_lab.checks.rounding import terms_in, terms_of
 from backprop_lab.feedback.compared import Explanation, Pattern
-from backprop_lab.feedback.factors import SIZES, common_factors, factors_beside
+from backprop_lab.feedback.factors import LENGTHS, SIZES, common_factors, factors_beside
 from backprop_lab.feedback.function_code import (
     asked_for,
     code_of,
@@ -24,7 +23,7 @@ from backprop_lab.feedback.function_code import (
     powers_divided,
     shows,
 )
-from backprop_lab.feedback.learner_code import call
+from backprop_lab.feedback.learner_code import called_elsewhere
 from backprop_lab.feedback.mistakes import Mistake, plant
 from backprop_lab.feedback.patterns import LARGE, seen_in
 from backprop_lab.feedback.rule_lines import made_with
@@ -32,7 +31,6 @@ from backprop_lab.feedback.slips import UNDONE, Slip, is_shown, likely_slips, lo
 from backprop_lab.feedback.tolerance import Comparison
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.lines import NAMESPACE
-from backprop_lab.nn.steps import Lines
 from backprop_lab.step.trace import Trace
 
 COUNT = re.compile(r"divided by .*(number of|len\(|shape\[)")
@@ -40,7 +38,6 @@ AS_IT_IS = MappingProxyType({"": 1.0})
 LARGE_STEP = 200_000  # numbers in all of a step, beyond which nobody waits for slips further up
 FEW = 1000  # numbers, which show whether a closer look is worth while
 NEAR = 1e-3  # relative to the largest number, beyond which no closer look is worth while
-JUMP = 0.1  # relative to the largest number: an answer that moves so far when the targets hardly do is no smooth one
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,13 +70,13 @@ class Explaining:
             self._as_written,
             self._likely_mistakes,
             lambda: self._under_its_line(others),
-            lambda: [each for each in self._slips() if UNDONE(each.sentence) and is_written(self.function, each.line)],
+            lambda: [each for each in self._one_slip if UNDONE(each.sentence) and is_written(self.function, each.line)],
             self._factors,
             lambda: self._of_mistakes,
             self._values,
-            lambda: [each for each in self._slips() if shows(self.function, each.line)],
+            lambda: [each for each in self._one_slip if shows(self.function, each.line)],
             lambda: [each for each in self._patterns() if each.key == ("another rate",)],
-            self._slips,
+            lambda: self._one_slip,
             self._further_up,
             self._two,
             self._patterns,
@@ -127,13 +124,15 @@ class Explaining:
     def _values(self) -> list[Explanation]:
         """Another value of the step in place of this one, or what left it so: a function of it that is missing."""
         values = [each for each in self._patterns() if each.key[0] in self.trace]
-        left_out = [each for each in self._slips() if each.line in self.trace] if values else []
+        left_out = [each for each in self._one_slip if each.line in self.trace] if values else []
         return [each for each in left_out if "is missing" in each.sentence] or values
 
     def _factors(self) -> list[Explanation]:
-        """The right value times a common factor."""
+        """The right value times a common factor; in a program first a slip that makes it so, if it is a length."""
         common = common_factors(self.trace)
-        return [each for each in self._patterns() if each.key[0] in common]
+        factors = [each for each in self._patterns() if each.key[0] in common]
+        is_length = any(re.search(LENGTHS, each.key[0]) for each in factors[:1])
+        return (is_length and self.trace.step(self.name).paths and self._one_slip) or factors
 
     @property
     def _is_small(self) -> bool:
@@ -177,7 +176,7 @@ class Explaining:
     def _is_it(self, line: str, wrong: Any, answer: Array, factor: float = 1.0) -> bool:
         """Whether a wrong line, times a factor, gives an answer, within the rounding of its own terms."""
         scaled = self._times(wrong, factor)
-        if np.shape(scaled) != answer.shape or not self._is_near(scaled, answer):
+        if np.shape(scaled) != answer.shape or not self._are_near(np.ravel(scaled)[None, :FEW], answer)[0]:
             return False
         if not np.isfinite(answer).all():
             return np.allclose(scaled, answer, equal_nan=True)
@@ -189,12 +188,12 @@ class Explaining:
         terms = abs(factor) * terms_of(line, terms_in(self.trace))  # pragma: no mutate  or so
         return terms + terms_in(self.trace)[self.name].terms if answer.shape == self.compared.right.shape else terms
 
-    def _is_near(self, wrong: Any, answer: Array) -> bool:
-        """Whether it is worth a closer look: in the first cells at most a thousandth off, or not finite."""
-        wrong, answer = (np.asarray(each).ravel()[:FEW] for each in (wrong, answer))
-        off, size = np.max(np.abs(wrong - answer)), np.max(np.abs(answer))
-        is_near = off <= NEAR * size or not np.isfinite(answer).all()
-        return bool(self.compared.digits or is_near)  # pragma: no mutate  the closer look tells
+    def _are_near(self, wrong: Array, answer: Array) -> Array:
+        """Which rows are worth a closer look: the first cells at most a thousandth off, or not finite."""
+        answer = np.ravel(answer)[:FEW]
+        off, size = np.max(np.abs(wrong - answer), axis=1), np.max(np.abs(answer))
+        looked_at = bool(self.compared.digits) or not np.isfinite(answer).all()
+        return np.asarray(off <= NEAR * size) | looked_at  # pragma: no mutate  the closer look tells
 
     def _possible(self, factors: Mapping[str, float], wrong: Any) -> list[tuple[str, float]]:
         """Those of some factors that give the largest number: the others need no look at all of them."""
@@ -225,21 +224,37 @@ class Explaining:
                     near.append((slip, value))
         return near
 
+    @cached_property
+    def _one_slip(self) -> list[Explanation]:
+        return self._slips()
+
     def _slips(self, factors: Mapping[str, float] = AS_IT_IS, likely: bool = True) -> list[Explanation]:
         """Those of them that give this answer, or do so times one of the factors."""
         explanations = []
-        for slip, wrong in self._near_lines if self._is_telling else ():
-            for times, factor in self._possible(factors, wrong):
-                is_missing = "rate" in times and slip.words.startswith("lr used")  # which says no more
-                is_it = not is_missing and self._is_it(slip.line, wrong, self.compared.answer, factor)
-                if not is_it or is_shown(self.function, slip, self.trace) != likely:
-                    continue
-                if self._holds(slip.line, factor) and not leaves_out(self.function, slip.line, slip.right):
-                    also = f"; and {self._all} {times}" if times else ""
-                    key = ("slip", slip.line, times) if times else ("slip", slip.line)
-                    kind = "two" if times else "slip"
-                    explanations.append(Explanation(kind, key, f"`{slip.line}`: {slip.words}{also}", slip.line))
+        for (slip, wrong), (times, factor) in self._worth_a_look(factors) if self._is_telling else ():
+            is_missing = "rate" in times and slip.words.startswith("lr used")  # which says no more
+            is_it = not is_missing and self._is_it(slip.line, wrong, self.compared.answer, factor)
+            if not is_it or is_shown(self.function, slip, self.trace) != likely:
+                continue
+            if self._holds(slip.line, factor) and not leaves_out(self.function, slip.line, slip.right):
+                also = f"; and {self._all} {times}" if times else ""
+                key = ("slip", slip.line, times) if times else ("slip", slip.line)
+                kind = "two" if times else "slip"
+                explanations.append(Explanation(kind, key, f"`{slip.line}`: {slip.words}{also}", slip.line))
         return sorted(explanations, key=lambda each: not shows(self.function, each.line))
+
+    def _worth_a_look(self, factors: Mapping[str, float]) -> Iterator[tuple[tuple[Slip, Any], tuple[str, float]]]:
+        """Every line and factor that give nearly this answer, all compared at once."""
+        if lines := self._near_lines:
+            values, base = (self._first_cells(each) for each in ([value for _, value in lines], [self.compared.base]))
+            near = [self._are_near(base + by * (values - base), self.compared.answer) for by in factors.values()]
+            for line, factor in np.argwhere(np.transpose(near)):
+                yield lines[line], [*factors.items()][factor]
+
+    def _first_cells(self, values: Sequence[Any]) -> Array:
+        """The first cells of each, in a row."""
+        shape = self.compared.answer.shape
+        return np.array([np.ravel(np.broadcast_to(value, shape))[:FEW] for value in values])
 
     def _unlikely(self) -> list[Explanation]:
         """Slips in a line that gives the same, though the function is written otherwise."""
@@ -247,23 +262,7 @@ class Explaining:
 
     @cached_property
     def _elsewhere(self) -> tuple[Trace, Array] | None:
-        """The step with targets a little off 0 and 1, and what the function gives there.
-
-        None if that tells nothing: other data, no function, or one that asks which target is 1, as `argmax` does, and
-        so stays as it is, or jumps.
-        """
-        y, here = np.asarray(self.trace.problem.data.get("y", 2)), self.compared.answer
-        if self.function is None or not np.isin(y, (0, 1)).all():
-            return None
-        given = {**self.trace.given, "y": 0.01 + 0.98 * y}
-        with suppress(Exception):  # a line of your own, or the function, may refuse such numbers
-            moved = Trace(self.trace.problem, given, Lines(self.trace.steps))
-            there = np.asarray(call(self.name, self.function, moved, {})[0])
-            asked = [name for name in signature(self.function).parameters if name in moved]
-            by, is_asked = np.max(np.abs(there - here)), any(np.any(moved[each] != self.trace[each]) for each in asked)
-            if by < JUMP * np.max(np.abs(here)) and (by or not is_asked):  # pragma: no mutate  or so
-                return moved, there
-        return None
+        return called_elsewhere(self.name, self.function, self.trace, self.compared.answer)
 
     def _holds(self, line: str, factor: float) -> bool:
         """Whether a line gives the function's answer not only since the targets are 0 and 1, as far as one can tell."""

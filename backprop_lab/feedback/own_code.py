@@ -11,6 +11,7 @@ from textwrap import dedent
 from types import CodeType, FunctionType
 from typing import NamedTuple
 
+from backprop_lab.feedback.changes import another_count
 from backprop_lab.feedback.slips import IN_PLACE_OF_A_NAME, changed
 from backprop_lab.nn.forms import expressions, is_written, with_others
 from backprop_lab.nn.lines import tree_of
@@ -203,6 +204,11 @@ class Code:
         yield ast.parse("pass").body, ast.unparse(statement), "no longer in"
 
 
+def _counts(place: Place, _: "Code") -> Iterator[tuple[str, ...]]:
+    """Another count of the same array, before another number, which the sizes may make right by chance."""
+    yield from (("{0}", ast.unparse(other)) for other, _words in another_count(place.part))
+
+
 def _slips(place: Place, _: "Code") -> Iterator[tuple[str, ...]]:
     match place.part:
         case ast.BinOp(ast.BinOp(kept, ast.Mult()), ast.Mult()):  # a slope too many, such as A * (1 - A)
@@ -280,7 +286,9 @@ def _paths(place: Place, code: "Code") -> Iterator[tuple[str, ...]]:
         yield from (("({0}) * {1}", text, each) for each in code.paths)
 
 
-KINDS: tuple[Kind | None, ...] = (_slips, _alike, None, _factors, _typed, _renamed, _paths, _around, _others, _within)
+KINDS: tuple[Kind | None, ...] = (
+    _counts, _slips, _alike, None, _factors, _typed, _renamed, _paths, _around, _others, _within,
+)  # fmt: skip
 
 
 def _is_left_alone(node: ast.AST) -> bool:

@@ -37,6 +37,13 @@ PLAIN_WORDS = {
     "only integer scalar arrays can be converted": "several arrays go in one pair of brackets: np.concatenate([a, b])",
     "with remapped shapes": "a letter of einsum has one length, and here it stands for two",
 }
+OF_TORCH = {  # and how NumPy writes it
+    "t": "`.T`", "mm": "`@`", "bmm": "`@`", "mul": "`*`", "pow": "`**`", "clone": "`.copy()`", "dim": "`.ndim`",
+    "unsqueeze": "`[:, None]`", "permute": "`.transpose`", "float": "`.astype(float)`", "masked_fill": "np.where",
+    "cat": "np.concatenate", "tensor": "np.array", "norm": "np.linalg.norm", "inv": "np.linalg.inv",
+    "rand": "np.random.rand", "randn": "np.random.randn",
+}  # fmt: skip
+NEAR = 0.74  # of difflib: meen is as near to mean, and clone, which is no conj, is not
 
 
 def met(warning: str) -> str:
@@ -89,6 +96,8 @@ def another_name(error: BaseException) -> str:
     is_array, name = isinstance(error.obj, np.ndarray), str(error.name)
     if not is_array and error.obj is not np:
         return ""
-    there = dir(error.obj)
-    near = [each for each in there if each.lower() == name.lower()] or get_close_matches(name, there)
+    if name in OF_TORCH or hasattr(np, name):
+        return OF_TORCH.get(name, f"np.{name}")
+    there = [each for each in dir(error.obj) if not each.startswith("_")]
+    near = [each for each in there if each.lower() == name.lower()] or get_close_matches(name, there, 1, NEAR)
     return f"{'' if is_array else 'np'}.{near[0]}" if near else ""

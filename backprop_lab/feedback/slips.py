@@ -67,19 +67,33 @@ class Slip(NamedTuple):
 
 def one_slip_away(trace: Trace, name: str) -> tuple[Slip, ...]:
     """Every line that is one slip away from the right one for `name`, the likeliest first."""
-    return _of_line(trace, trace.step(name).code)
+    return _of_line(trace, name, trace.step(name).code)
 
 
-def _of_line(trace: Trace, code: str) -> tuple[Slip, ...]:
+def known_for(trace: Trace, name: str) -> list[str]:
+    """What may be used for a value: all before it, and gradients after it that are found without it."""
+    names, needs_it = [*trace.names], {name}
+    known = names[: names.index(name)]
+    for step in trace.steps:
+        if needs_it.intersection(step.operands):
+            needs_it.add(step.name)
+        elif step.role == "gradient" and step.name not in (name, *known):
+            known.append(step.name)
+    return known
+
+
+def _of_line(trace: Trace, name: str, code: str) -> tuple[Slip, ...]:
+    """The same for one of the lines that give it."""
+    names = known_for(trace, name) + [name] * (trace.role(name) == "new")  # which somebody has taken off twice
     data = {each: np.asarray(trace[each]) for each in trace.problem.data}
     binary = tuple(each for each, x in data.items() if ((x == 0) | (x == 1)).all())
     has_classes = (
         "y" in binary and data["y"].ndim == 2 and data["y"].shape[1] > 1 and bool((data["y"].sum(axis=1) == 1).all())
     )
-    found = chain(of_other_numbers(trace, code), of_other_values(trace, code))
+    found = chain(of_other_numbers(trace, code), of_other_values(trace, names, code))
     others = ((ast.unparse(tree_of(line)), words) for line, words in found)
     slips = (Slip(line, compiled(line), words, code) for line, words in others)
-    return (*_slips(code, tuple(trace.names), binary, has_classes), *slips)
+    return (*_slips(code, tuple(names), binary, has_classes), *slips)
 
 
 def likely_slips(trace: Trace, name: str, function: Any) -> tuple[Slip, ...]:
@@ -99,7 +113,7 @@ def likely_slips(trace: Trace, name: str, function: Any) -> tuple[Slip, ...]:
 def longer_slips(trace: Trace, name: str, function: Any) -> tuple[Slip, ...]:
     """Those of the line with what the function does not ask for written out, if it asks for what that is made of."""
     lines = written_out(trace, name, asked_for(function))
-    slips = chain(*(_of_line(trace, line) for line in lines))
+    slips = chain(*(_of_line(trace, name, line) for line in lines))
     return tuple(each for each in slips if "itself was meant" not in each.words or shows(function, each.line))
 
 
@@ -120,13 +134,16 @@ def _changes(
     """Each line with one change, and what it is; the change is made in the line itself, and taken back."""
     parts = [*expressions(line)]
     counted = [call.args for call, _ in parts if isinstance(call, ast.Call) and ast.unparse(call.func) == "len"]
+    used = [part for part, _ in parts if isinstance(part, ast.Name) and part.id in names]
+    operands = list(dict.fromkeys(name.id for name in used))
     for part, put in [each for each in parts if [each[0]] not in counted]:  # whose transpose has another length
-        for other, slip in changed(part, names, binary, has_classes):
+        rows = ast.unparse(part)
+        columns = [tree_of(f"{each}.shape[1]") for each in operands if rows.startswith("len(")]
+        counts = [(each, f"a number of columns where that of rows, {rows}, was meant") for each in columns]
+        for other, slip in chain(counts, changed(part, names, binary, has_classes)):
             put(other)
             yield ast.unparse(line), slip
             put(part)
-    used = [part for part, _ in parts if isinstance(part, ast.Name) and part.id in names]
-    operands = list(dict.fromkeys(name.id for name in used))
     others = [(operand, name) for operand, name in product(operands, names) if name != operand]
     renamings = [({operand: name}, f"{name} used where {operand} was meant") for operand, name in others]
     swapped = combinations(operands, 2)
@@ -174,6 +191,11 @@ def changed(part: ast.expr, names: Sequence[str], binary: Sequence[str], has_cla
         case ast.Constant(int() as number):
             for less_or_more in OTHER_NUMBERS.get(number, ()):
                 yield ast.Constant(less_or_more), f"a {less_or_more} where {number} was meant"
+        case ast.Constant(float() as number) if 0 < number < 1:
+            beside = (10 * number, number / 10, 2 * number, number / 2, 1 - number, 1 - (1 - number) / 10)
+            for instead in dict.fromkeys(float(f"{each:.6g}") for each in beside):
+                if instead < 1 and instead != number:
+                    yield ast.Constant(instead), f"{instead} used where {number} was meant"
         case ast.Name(name) if name in names:
             for template in OF_0_AND_1 if name in binary else IN_PLACE_OF_A_NAME:
                 used = template.format(name)
@@ -196,7 +218,7 @@ def _of_a_sign(part: ast.BinOp) -> Iterator[Change]:
     if isinstance(op, ast.Add | ast.Sub | ast.Mult | ast.Div):
         for kept, lost in ((left, right), (right, left)):
             is_sum = isinstance(lost, ast.BinOp) and isinstance(lost.op, ast.Add | ast.Sub) and isinstance(op, ast.Mult)
-            is_one = isinstance(lost, ast.Name | ast.Constant | ast.Call | ast.UnaryOp)
+            is_one = isinstance(lost, ast.Name | ast.Constant | ast.Call | ast.UnaryOp | ast.Attribute | ast.Subscript)
             if is_sum or is_one or isinstance(op, ast.Add | ast.Sub):
                 of_it = ast.BinOp(ast.Constant(1), op, kept) if kept is right and isinstance(op, ast.Div) else kept
                 is_1_less = isinstance(lost, ast.Constant) and kept is right and isinstance(op, ast.Sub)

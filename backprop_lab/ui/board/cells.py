@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from backprop_lab.nn.layers import Array
 from backprop_lab.reading.scale import Scale
-from backprop_lab.step.number_format import format_number, plain
+from backprop_lab.step.number_format import MINUS, format_number, plain
 from backprop_lab.ui.board.colours import digit_numbers, number_of
 from backprop_lab.ui.board.layout import ACROSS, DOWN, READABLE, Box
 from backprop_lab.ui.board.text import DIGIT_HEIGHT, FAMILY
@@ -122,8 +122,13 @@ class CellPainter:
 
 
 def in_cell(name: str, value: float) -> str:
-    """A number as it stands in a cell; a learning rate as it is typed, so that 0.025 is not read as 0.03."""
-    return plain(value, 3) if name == "lr" and 0.005 <= value < 10 else format_number(value)
+    """A number as it stands in a cell; a learning rate as it is typed, so that 0.0045 is not read as 0.004."""
+    if name != "lr" or not 0 < value < 10:
+        return format_number(value)
+    if value >= 0.001:
+        return plain(value, 3 if value >= 0.005 else 2)
+    mantissa, power = f"{value:.1e}".split("e")
+    return f"{mantissa.removesuffix('.0')}e{power}".replace("e-0", "e-").replace("-", MINUS)
 
 
 def number_size(width: float, height: float) -> float:
