@@ -16,6 +16,8 @@ from backprop_lab import (
     BatchNorm,
     BinaryCrossEntropy,
     Dropout,
+    GradientDescent,
+    HalfSquaredError,
     Linear,
     MeanSquaredError,
     Momentum,
@@ -24,6 +26,7 @@ from backprop_lab import (
     ReLU,
     Sigmoid,
     SoftmaxCrossEntropy,
+    SumSquaredError,
     Tanh,
     check_lines,
     program,
@@ -289,11 +292,302 @@ def test_nothing_of_the_problem_and_of_the_text_is_changed_and_the_same_is_said_
     assert all(np.array_equal(value, before[name]) for name, value in SOFTMAX.parameters.items())
 
 
+WHOLE_PASS = """
+dy_pred = 2 * (y_pred - y)
+dW2 = H1.T @ dy_pred
+db2 = dy_pred.sum(axis=0)
+dY1 = (dy_pred @ W2.T) * (H1 > 0)
+dW1 = X.T @ dY1
+db1 = dY1.sum(axis=0)
+grads = {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
+"""
+LOOPS = [  # an optimizer, the update as a loop, and the line of it that is wrong
+    (GradientDescent(), "for p, g in zip([W1, b1, W2, b2], [dW1, db1, dW2, db2]):\n    p -= lr * g", ""),
+    (GradientDescent(), "for p, g in [(W1, dW1), (b1, db1), (W2, dW2), (b2, db2)]:\n    p -= lr * g", ""),
+    (
+        GradientDescent(),
+        "ps = W1, b1, W2, b2\nfor p, g in zip(ps, (dW1, db1, dW2, db2)):\n    p += lr * g",
+        "p += lr * g",
+    ),
+    (GradientDescent(), "for k in params:\n    params[k] -= lr * grads[k]", ""),
+    (
+        GradientDescent(),
+        "for k in grads.keys():\n    params[k] = params[k] + lr * grads[k]",
+        "params[k] + lr * grads[k]",
+    ),
+    (GradientDescent(), "for k, p in params.items():\n    params[k] = p - lr * grads[f'd{k}']", ""),
+    (
+        GradientDescent(),
+        (
+            "L = len(parameters) // 2\nfor l in range(L):\n"
+            "    parameters['W' + str(l + 1)] -= lr * grads['W' + str(l + 1)]\n"
+            "    parameters[f'b{l + 1}'] = parameters[f'b{l + 1}'] + lr * grads[f'b{l + 1}']"
+        ),
+        "] + lr * grads",
+    ),
+    (
+        GradientDescent(),
+        "for l in (1, 2):\n    for k in ('W', 'b'):\n        params[k + str(l)] -= lr * grads[k + str(l)]",
+        "",
+    ),
+    (GradientDescent(), "for k in ('W1', 'b1', 'W2', 'b2'):\n    params[k] -= lr * grads['d' + k]", ""),
+    (Momentum(0.9), "for k in params:\n    v[k] = 0.9 * v[k] + grads[k]\n    params[k] -= lr * v[k]", ""),
+    (
+        Momentum(0.9),
+        "for k in params:\n    v[k] = 0.9 * v[k] - grads[k]\n    params[k] -= lr * v[k]",
+        "0.9 * v[k] - grads[k]",
+    ),
+    (
+        Adam(),
+        (
+            "for k in params:\n    m[k] = 0.9 * m[k] + 0.1 * grads[k]\n    v[k] = 0.999 * v[k] + 0.001 * grads[k]**2\n"
+            "    mh = m[k] / (1 - 0.9**t)\n    vh = v[k] / (1 - 0.999**t)\n"
+            "    params[k] -= lr * mh / (np.sqrt(vh) + 1e-8)"
+        ),
+        "",
+    ),
+]
+
+
+@pytest.mark.parametrize(("optimizer", "loop", "wrong"), LOOPS)
+def test_an_update_written_as_a_loop_is_judged_turn_by_turn(optimizer, loop, wrong):
+    problem = random_problem(3, samples=4, inputs=3, hidden=5, outputs=2, lr=0.1, optimizer=optimizer)
+    found = check_lines(WHOLE_PASS + loop, trace(problem).next_problem())
+    turns = [each for each in found.lines if each.lines[0] > 8]
+    text = (WHOLE_PASS + loop).split("\n")
+    assert {each.of for each in turns} >= {"W1_new", "b1_new", "W2_new", "b2_new"}, found
+    assert all(each.ok for each in found.lines if each.lines[0] < 8)
+    at = {each.lines[0] for each in turns if not each.ok}
+    assert at == ({next(k for k, line in enumerate(text) if wrong in line)} if wrong else set()), found
+    assert all(each.ok is False for each in turns if each.lines[0] in at)
+
+
+IN_A_LOOP = """
+learning_rate = 1e-6
+for t in range(500):
+    # Forward pass: compute predicted y
+    h = x.dot(w1)
+    h_relu = np.maximum(h, 0)
+    y_pred = h_relu.dot(w2)
+
+    # Compute and print loss
+    loss = np.square(y_pred - y).sum()
+    losses.append(loss.item() / 2)
+    if t % 100 == 99:
+        print(t, loss)
+
+    # Backprop to compute gradients of w1 and w2 with respect to loss
+    grad_y_pred = 2.0 * (y_pred - y)
+    grad_w2 = h_relu.T.dot(grad_y_pred)
+    grad_h_relu = grad_y_pred.dot(w2.T)
+    grad_h = grad_h_relu.copy()
+    grad_h[h < 0] = 0
+    grad_w1 = x.T.dot(grad_h)
+
+    # Update weights
+    w1 -= learning_rate * grad_w1
+    w2 -= learning_rate * grad_w2
+"""  # after https://docs.pytorch.org/tutorials/beginner/pytorch_with_examples.html
+
+
+def test_of_a_training_loop_one_turn_is_judged_and_what_it_prints_is_passed_over():
+    layers = Linear(np.linspace(-2, 2, 12).reshape(3, 4)), ReLU(), Linear(np.linspace(1, -1, 8).reshape(4, 2))
+    data = np.random.default_rng(0).standard_normal((5, 3)), np.ones((5, 2))
+    problem = Problem(Network(layers), SumSquaredError(), *data, 1e-6)
+    found = check_lines(IN_A_LOOP, problem)
+    assert found.ok
+    assert len(found.lines) == 7, found
+    for right, wrong, blamed in [
+        ("2.0 * (y", "(y", "grad_y_pred ="),
+        ("h_relu.T.dot", "h.T.dot", "grad_w2 ="),
+        ("grad_h[h < 0] = 0", "", "grad_w1 ="),
+        ("w2 -=", "w2 +=", "w2 +="),
+    ]:
+        found = check_lines(IN_A_LOOP.replace(right, wrong), problem)
+        assert found.first_wrong.text.startswith(blamed), found
+
+
+ELEVEN_LINES = """
+X = np.array([ [0,0,1],[0,1,1],[1,0,1],[1,1,1] ])
+y = np.array([[0,1,1,0]]).T
+np.random.seed(1)
+syn0 = 2*np.random.random((3,4)) - 1
+syn1 = 2*np.random.random((4,1)) - 1
+for j in xrange(60000):
+    l1 = 1/(1+np.exp(-(np.dot(X,syn0))))
+    l2 = 1/(1+np.exp(-(np.dot(l1,syn1))))
+    l2_delta = (y - l2)*(l2*(1-l2))
+    l1_delta = l2_delta.dot(syn1.T) * (l1 * (1-l1))
+    syn1 += l1.T.dot(l2_delta)
+    syn0 += X.T.dot(l1_delta)
+"""  # of https://iamtrask.github.io/2015/07/12/basic-python-network/
+FROM_NOTHING = """
+rng = np.random.default_rng(0)
+lr = 1e-2
+params = {}
+params['W1'] = rng.normal(size=(3, 5)) * np.sqrt(2 / 3)
+params['b1'] = np.zeros((1, 5))
+params['W2'] = rng.normal(size=(5, 2))
+params['b2'] = np.zeros((1, 2))
+grads = {}
+for it in range(100):
+    A = np.maximum(X @ params['W1'] + params['b1'], 0)
+    out = A @ params['W2'] + params['b2']
+    d = 2 * (out - y)
+    grads['W2'] = A.T @ d
+    grads['b2'] = d.sum(0, keepdims=True)
+    dA = d @ params['W2'].T
+    dA[A <= 0] = 0
+    grads['W1'] = X.T @ dA
+    grads['b1'] = dA.sum(0, keepdims=True)
+    for k in params:
+        params[k] -= lr * grads[k]
+"""
+
+
+IN_FUNCTIONS = """
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+def initialize_parameters(n_x, n_h, n_y):
+    np.random.seed(2)
+    W1 = np.random.randn(n_h, n_x) * 0.01
+    b1 = np.zeros((n_h, 1))
+    W2 = np.random.randn(n_y, n_h) * 0.01
+    b2 = np.zeros((n_y, 1))
+    parameters = {"W1": W1, "b1": b1, "W2": W2, "b2": b2}
+    return parameters
+
+def forward_propagation(X, parameters):
+    Z1 = np.dot(parameters["W1"], X) + parameters["b1"]
+    A1 = np.tanh(Z1)
+    Z2 = np.dot(parameters["W2"], A1) + parameters["b2"]
+    A2 = sigmoid(Z2)
+    cache = {"Z1": Z1, "A1": A1, "Z2": Z2, "A2": A2}
+    return A2, cache
+
+def backward_propagation(parameters, cache, X, Y):
+    m = X.shape[1]
+    dZ2 = cache["A2"] - Y
+    dW2 = (1 / m) * np.dot(dZ2, cache["A1"].T)
+    db2 = (1 / m) * np.sum(dZ2, axis=1, keepdims=True)
+    dZ1 = np.dot(parameters["W2"].T, dZ2) * (1 - np.power(cache["A1"], 2))
+    dW1 = (1 / m) * np.dot(dZ1, X.T)
+    db1 = (1 / m) * np.sum(dZ1, axis=1, keepdims=True)
+    grads = {"dW1": dW1, "db1": db1, "dW2": dW2, "db2": db2}
+    return grads
+
+def update_parameters(parameters, grads, learning_rate=1.2):
+    L = len(parameters) // 2
+    for l in range(L):
+        parameters["W" + str(l + 1)] = parameters["W" + str(l + 1)] - learning_rate * grads["dW" + str(l + 1)]
+        parameters["b" + str(l + 1)] = parameters["b" + str(l + 1)] - learning_rate * grads["db" + str(l + 1)]
+    return parameters
+
+def nn_model(X, Y, n_h, num_iterations=10000, print_cost=False):
+    parameters = initialize_parameters(2, 4, 1)
+    for i in range(0, num_iterations):
+        A2, cache = forward_propagation(X, parameters)
+        grads = backward_propagation(parameters, cache, X, Y)
+        parameters = update_parameters(parameters, grads)
+        if print_cost and i % 1000 == 0:
+            print("Cost after iteration %i: %f" % (i, cost))
+    return parameters
+"""  # as in the second weeks of many courses, with samples as columns
+
+
+def test_a_script_in_functions_is_judged_in_them_and_not_where_they_are_called():
+    rng = np.random.default_rng(1)
+    drawn = rng.standard_normal
+    layers = Linear(drawn((2, 4)), drawn((1, 4))), Tanh(), Linear(drawn((4, 1)), drawn((1, 1))), Sigmoid()
+    y = (rng.random((6, 1)) > 0.5) * 1.0
+    problem = Problem(Network(layers), BinaryCrossEntropy(), rng.standard_normal((6, 2)), y, 1.2)
+    found = check_lines(IN_FUNCTIONS, problem)
+    assert found.ok, found
+    assert len(found.lines) == 10
+    wrong = check_lines(IN_FUNCTIONS.replace("1 - np.power", "np.power"), problem)
+    assert wrong.first_wrong.text.startswith("dZ1 =")
+
+
+def test_a_script_is_judged_as_it_stands_with_the_numbers_of_the_problem_in_place_of_its_own():
+    rng = np.random.default_rng(1)
+    data = [[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], [[0.0], [1], [1], [0]]
+    layers = Linear(rng.standard_normal((3, 4))), Sigmoid(), Linear(rng.standard_normal((4, 1))), Sigmoid()
+    eleven = Problem(Network(layers), HalfSquaredError(), *data, 1.0)
+    other = random_problem(3, samples=4, inputs=3, hidden=5, outputs=2, lr=0.1)
+    names = {"syn0": "W1", "syn1": "W2"}
+    for text, problem, own in ((ELEVEN_LINES, eleven, names), (FROM_NOTHING, other, {})):
+        found = check_lines(text, problem, own)
+        assert found.ok, found
+        assert {each.of for each in found.lines} >= {f"{name}_new" for name in problem.parameters}
+    wrong = check_lines(ELEVEN_LINES.replace("* (l1 * (1-l1))", "* (1-l1)"), eleven, names)
+    assert wrong.first_wrong.text.startswith("l1_delta")
+    wrong = check_lines(FROM_NOTHING.replace("dA[A <= 0] = 0", "dA[d <= 0] = 0"), other)
+    assert not wrong.ok
+
+
+WRAPPED = [  # what may stand around one turn of training, of which {} are the lines
+    "for epoch in tqdm(range(epochs)):\n{}",
+    "for epoch in range(100):\n    np.random.shuffle(order)\n{}    lr *= 0.99\n",
+    "while True:\n{}    if loss < 1e-3:\n        break\n",
+    "losses = []\nfor _ in range(100):\n{}    losses.append(np.sum((out - y) ** 2))\nplt.plot(losses)\nplt.show()\n",
+    "for t in range(100):\n{}    if t % 10 == 0:\n        history.append(loss)\n        print(t, loss)\n",
+    "def train(X, y, epochs=100, lr=0.1):\n  for epoch in range(epochs):\n{}  return W1, b1, W2, b2\ntrain(X, y)\n",
+    "class Net:\n  def fit(self):\n    for _ in range(9):\n      self.go()\n  def go(self):\n{}n = Net()\nn.fit()\n",
+]
+
+
+@pytest.mark.parametrize("wrapping", WRAPPED)
+def test_training_is_judged_whatever_stands_around_it(wrapping):
+    problem = random_problem(3, samples=4, inputs=3, hidden=5, outputs=2, lr=0.1)
+    forward = "Z1 = X @ W1 + b1\nA1 = np.maximum(0, Z1)\nout = A1 @ W2 + b2\ndout = 2 * (out - y)\ndW2 = A1.T @ dout\n"
+    backward = "db2 = dout.sum(0)\ndA1 = dout @ W2.T\ndZ1 = dA1 * (Z1 > 0)\ndW1 = X.T @ dZ1\ndb1 = dZ1.sum(0)\n"
+    update = "W1 -= lr * dW1\nb1 -= lr * db1\nW2 -= lr * dW2\nb2 -= lr * db2\n"
+    turn = "".join(f"    {line}\n" for line in (forward + backward + update).splitlines())
+    found = check_lines(wrapping.format(turn), problem)
+    assert found.ok, found
+    assert len(found.lines) == 11
+    assert check_lines(wrapping.format(turn.replace("Z1 > 0", "dA1 > 0")), problem).first_wrong.of == "dY1"
+
+
+def test_a_loop_that_adds_up_is_no_training_loop_and_no_loop_of_many_turns_is_written_out():
+    for text in (
+        "for n in range(10**8):\n    grads['W' + str(n)] = X",
+        "for x in X:\n    dW1 += x",
+        "for _ in range(999):\n    X = np.tanh(X @ W1 @ W1.T)",
+        "for _ in range(999):\n    dW1 += X.T @ dY1",
+    ):
+        with pytest.raises(ValueError, match="is a for"):
+            check_lines(text, SOFTMAX)
+
+
+def test_a_loop_that_gives_its_own_name_another_array_is_told_to_change_nothing():
+    with pytest.raises(ValueError, match="`p = p - lr \\* g`, gives p another array, and W1 stays as it is: `-=`"):
+        check_lines("for p, g in [(W1, dW1)]:\n    p = p - lr * g", SOFTMAX)
+
+
+def test_gradients_that_are_clipped_are_said_to_be_cut_off():
+    clipped = WHOLE_PASS + "for d in [dW1, dW2]:\n    np.clip(d, -5, 5, out=d)"
+    found = check_lines(clipped, random_problem(3, samples=4, inputs=3, hidden=5, outputs=2))
+    assert len(re.findall("The numbers are right but for . that are cut off at 5, as by np.clip", str(found))) == 2
+
+
+def test_objects_of_a_class_are_not_followed_and_diagnose_is_named():
+    found = check_lines("layer = Linear(W1, b1)\ndW1 = layer.backward(dY1)", SOFTMAX)
+    assert found.ok is None
+    assert "Linear is a class, and only lines are followed here; diagnose runs any code" in str(found)
+
+
 REFUSED = {
     "line 2, `dW1 = X.T @@ dZ1`, is not Python": "dZ1 = 1\ndW1 = X.T @@ dZ1",
     "line 1, `for k in range(2):`, is a for: only lines such as `dW1 = X.T @ dZ1` are followed": (
         "for k in range(2):\n    dW1 = k"
     ),
+    "write out what it does, layer by layer; diagnose runs any code, given your loss as a function": (
+        "for x, g in zip(xs, dY1):\n    dW1 = np.outer(x, g)"
+    ),
+    "line 1, `for n in range(2):`, is a for": "for n in range(2):\n    dW1 = np.outer(X[n], dY1[n])",
+    "line 1, `for k in params:`, is a for": "for k in params:\n    dW1 = norm(k)",
     "line 1, `if True:`, is an if": "if True:\n    dW1 = 1",
     "line 1 uses .__class__, which is not followed here": "dW1 = X.__class__",
     "line 1 uses .save, which is not followed here": "dW1 = np.save('x', X)",

@@ -16,7 +16,7 @@ import numpy as np
 
 from backprop_lab.feedback.own_found import SAME, Found, are_same, factor_of, no_numbers, rounded, turned
 from backprop_lab.feedback.own_names import A_GRADIENT, Names
-from backprop_lab.feedback.own_text import FUNCTIONS, Statement
+from backprop_lab.feedback.own_text import BY_RUNNING, FUNCTIONS, Statement
 from backprop_lab.feedback.plain_words import another_name, in_plain_words
 
 MASKS = re.compile("[<>]")
@@ -321,9 +321,10 @@ class Pass:
 
 
 def _what_is(name: str, line: str) -> str:
-    """The question for a name that nobody has given."""
     if (attribute := re.search(rf"\b{re.escape(name)}\.(\w+)", line)) and not hasattr(np.ndarray, attribute[1]):
         return f"what is {name}? Of modules only NumPy is known here, as np: write it with that"
     is_called = re.search(rf"\b{re.escape(name)}\(", line)
+    if re.match("[A-Z][A-Za-z]{2}", name) and (is_called or name not in line):
+        return f"{name} is a class, and only lines are followed here; {BY_RUNNING}"
     meant = f"np.{name}" if is_called and hasattr(np, name) else "your_function" if is_called else "'H1'"
     return f"what is {name}? Say it, as in names={{{name!r}: {meant}}}, or write it out"

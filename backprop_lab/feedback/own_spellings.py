@@ -66,7 +66,7 @@ def name_gradients(tree: ast.Module) -> None:
                 target.id = "grads"
 
 
-def _bare(holder: ast.expr) -> str:
+def bare(holder: ast.expr) -> str:
     return ast.unparse(holder).removeprefix("self.")
 
 
@@ -78,12 +78,12 @@ def _lists_in(tree: ast.Module) -> dict[str, list[str] | None]:
             elements = getattr(each.value, "elts", [])
             listed = [one.id for one in elements if isinstance(one, ast.Name)]
             of_names = is_to_be_filled(each.value) or len(listed) == len(elements)
-            found |= {_bare(target): listed if of_names else None for target in each.targets}
+            found |= {bare(target): listed if of_names else None for target in each.targets}
     for each in ast.walk(tree):
         match each:
             case ast.Attribute(holder, "append" | "insert") | ast.Subscript(holder, _, ast.Store()):
-                if _bare(holder) in found:
-                    found[_bare(holder)] = []
+                if bare(holder) in found:
+                    found[bare(holder)] = []
     return found
 
 
@@ -106,7 +106,7 @@ class InLayers(ast.NodeTransformer):
         for each in ast.walk(tree):
             match each:
                 case ast.Subscript(holder, ast.Constant(int(at)) | ast.UnaryOp(ast.USub(), ast.Constant(int(at)))):
-                    name, at = _bare(holder), at if isinstance(each.slice, ast.Constant) else -at
+                    name, at = bare(holder), at if isinstance(each.slice, ast.Constant) else -at
                     if -len(listed := lists.get(name) or []) <= at < len(listed):
                         self.names[id(each)] = listed[at]
                     elif lists.get(name, []) is None:

@@ -1,13 +1,12 @@
 """A learner's backward pass as text: its statements, in order, and what each writes and reads.
 
 Only plain lines are taken: names, numbers, operators, indices, functions of NumPy and methods of arrays. What a name is
-wrapped in makes no difference: `cache["A1"]`, `self.A1` and `A1` are one, and `grads["W1"] = ` gives dW1. Functions
-that the text defines and calls, such as the slope of a sigmoid, are run as they are.
+wrapped in makes no difference: `cache["A1"]`, `self.A1` and `A1` are one, and `grads["W1"] = ` gives dW1. A loop over
+names is its turns. Functions that the text defines and calls, such as the slope of a sigmoid, are run as they are.
 """
 
 import ast
 import math
-import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -19,7 +18,15 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.feedback.answers import a_kind
-from backprop_lab.feedback.own_spellings import InLayers, Plain, as_python, is_to_be_filled, name_gradients, of_it
+from backprop_lab.feedback.own_scripts import Once, Unrolled, is_given, writes_layers
+from backprop_lab.feedback.own_spellings import (
+    InLayers,
+    Plain,
+    as_python,
+    is_to_be_filled,
+    name_gradients,
+    of_it,
+)
 from backprop_lab.nn.forms import is_written
 
 FUNCTIONS = {each.__name__: each for each in (len, range, float, int, abs, sum, max, min, round, list, tuple, pow)}
@@ -28,6 +35,7 @@ REFUSED = ("save", "load", "file", "txt", "random", "lib", "test", "memmap", "Da
 SCOPE = {"__builtins__": {"__import__": __import__}, "np": np, "numpy": np, "math": math, **FUNCTIONS}
 MODULES = {"np", "numpy", "math"}
 IN_PLACE = ("add.at", "subtract.at", "put_along_axis", "fill_diagonal", "copyto")  # what changes its first argument
+BY_RUNNING = "diagnose runs any code, given your loss as a function"
 TURNS = "in it, which is not followed here: write its turns one by one"
 KINDS = {
     "ListComp": f"a list comprehension {TURNS}",
@@ -80,6 +88,7 @@ def statements_in(text: str, last: int, lists: Mapping[str, list[str]] = NONE) -
     except SyntaxError as error:
         line = (error.text or "").strip()
         raise ValueError(f"line {error.lineno}, `{line}`, is not Python: {error.msg}") from None
+    tree = Unrolled(Once(tree).visit(tree), last).visit(tree)
     name_gradients(tree)
     InLayers(tree, last, lists).visit(tree)
     helpers = _helpers(tree)
@@ -104,11 +113,11 @@ def _statements(node: ast.stmt, helpers: Helpers) -> Iterator[Statement]:
                 yield from _statements(inner, helpers)
         case ast.Import() | ast.ImportFrom() | ast.Assert() | ast.Pass() | ast.Expr(ast.Constant()):
             return
-        case ast.Expr(ast.Call(ast.Name("print"))):
+        case ast.Assign() | ast.Expr() if is_given(node):
             return
         case ast.Expr(ast.Call(ast.Attribute(holder, "append"), [value])) if isinstance(
             value, ast.Name | ast.Attribute | ast.Subscript
-        ) or ast.unparse(holder) in ("zs", "activations"):
+        ):
             return
         case ast.Assign([_], value) if is_to_be_filled(value):
             return
@@ -154,7 +163,7 @@ def _statements(node: ast.stmt, helpers: Helpers) -> Iterator[Statement]:
             kind = KINDS.get(type(node).__name__, a_kind(node).lower())
             raise ValueError(
                 f"line {node.lineno}, `{ast.unparse(node).splitlines()[0]}`, is {kind}: only lines such as "
-                "`dW1 = X.T @ dZ1` are followed, so write out what it does, layer by layer"
+                f"`dW1 = X.T @ dZ1` are followed, so write out what it does, layer by layer; {BY_RUNNING}"
             )
 
 
@@ -231,11 +240,7 @@ def _helpers(tree: ast.Module) -> dict[str, ast.FunctionDef]:
             case ast.Assign([ast.Name(name)], ast.Lambda(args, inner)):
                 body: list[ast.stmt] = [ast.Return(inner)]
             case ast.FunctionDef(name, args, body):
-                if any(
-                    is_written(each) and re.search(r"\d", each.id)
-                    for each in ast.walk(node)
-                    if isinstance(each, ast.Name)
-                ):
+                if writes_layers(node):
                     continue
             case _:
                 continue

@@ -33,7 +33,7 @@ def seen_in(name: str, answer: Array, right: Array, allowed: Array, trace: Trace
         if answer.shape != right.shape:
             looks = [_of_another_shape] if by_chance else [_of_another_value, _of_another_shape]
         else:
-            looks = [_of_few_numbers, _factors]
+            looks = [_cut_off, _of_few_numbers, _factors]
             if right.size <= LARGE:
                 looks += [] if by_chance else [_of_another_value, _combined, _of_two_gradients]
                 looks += [of_a_sample, signs, places, zeros, _powers, lines]
@@ -54,6 +54,15 @@ def _of_few_numbers(seen: Compared) -> Iterator[Pattern]:
             yield Pattern("mask", "Your numbers are only 0 and 1: that says where, as a mask does, but not how much.")
         if (answer == np.max(answer)).all():
             yield Pattern("constant", f"All your numbers are the same, {plain(answer.flat[0])}.")
+
+
+def _cut_off(seen: Compared) -> Iterator[Pattern]:
+    """What is right but for numbers that are no larger than some edge."""
+    answer, right = seen.answer, seen.right
+    wrong, edge = ~seen.cells(right), np.max(np.abs(answer))
+    if np.sum(wrong) > 1 and edge and np.array_equal(answer[wrong], np.clip(right, -edge, edge)[wrong]):
+        but = f" but for {np.sum(wrong)} that are" if np.sum(wrong) < answer.size else ", all"
+        yield Pattern("cut off", f"The numbers are right{but} cut off at {plain(edge)}, as by np.clip.")
 
 
 def _factors(seen: Compared) -> Iterator[Pattern]:
@@ -197,4 +206,12 @@ def _of_another_shape(seen: Compared) -> Iterator[Pattern]:
         yield Pattern(f"{what} of {along}{also}", f"It is the {what} of the {along} that it should have{also}.")
 
 
-NUMBERS_ALONE = (_of_few_numbers, places, signs, zeros, _powers, lines)  # what these see, they see with no step around
+NUMBERS_ALONE = (
+    _cut_off,
+    _of_few_numbers,
+    places,
+    signs,
+    zeros,
+    _powers,
+    lines,
+)  # what these see, they see with no step around

@@ -111,12 +111,6 @@ def _cells(found: Slopes, gradient: Array, _: Mapping[str, float]) -> Iterator[s
                 yield f"every number is the {how} of all that should be there: an axis is missing"
     if found.at.size > 1 and _is_multiple(gradient, found.at):
         yield f"these are the numbers of {name} itself, or a multiple of them, and not of its gradient"
-    wrong, edge = np.abs(gradient - right) > 4 * allowed, float(np.max(np.abs(gradient)))
-    if np.sum(wrong) > 1 and np.array_equal(gradient[wrong], np.clip(right, -edge, edge)[wrong]):
-        yield (
-            f"all numbers are right but for {np.sum(wrong)} that are cut off at {plain(edge)}, as by np.clip: compare "
-            "what there is before it"
-        )
     yours, mine, near = map(np.atleast_2d, (gradient, right, allowed))  # a flat bias is a row
     compared = Compared(name, yours, mine, near, cast(Trace, None))
     for look in NUMBERS_ALONE:

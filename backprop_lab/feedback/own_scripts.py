@@ -1,0 +1,253 @@
+"""A learner's script as plain lines: loops as their turns, and nothing twice that is judged where it stands."""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from copy import deepcopy
+from typing import Any
+
+from backprop_lab.feedback.own_names import INPUTS, RATES, TARGETS
+from backprop_lab.feedback.own_spellings import A_PARAMETER, PARAMETERS, bare
+from backprop_lab.nn.forms import is_written
+
+MOST_TURNS = 50
+HALF_OF_ALL = re.compile(r"len\((self\.)?param\w*\) // 2")
+SHOWS = re.compile(r"(print|plt\.[\w.]+|(zs|activations|[\w.]*(loss|cost|hist|err|acc)\w*)\.append)\(")
+RANDOM = re.compile(r"\b(np\.random|numpy\.random|rng|randn?)\b[.(]")
+WRITTEN_DOWN = re.compile(r"\[|(np|numpy)\.(array|zeros|ones)\(")
+
+
+def is_given(node: ast.stmt) -> bool:
+    """Whether a line draws numbers, or writes down data, first parameters or a rate: those of the problem count."""
+    if RANDOM.search(ast.unparse(node)):
+        return True
+    match node:
+        case ast.Assign([ast.Subscript(holder, ast.Constant(str(name)))], value) if PARAMETERS.match(
+            ast.unparse(holder)
+        ):
+            pass
+        case ast.Assign([ast.Name(name) | ast.Attribute(ast.Name("self"), name)], value):
+            pass
+        case _:
+            return False
+    is_array = bool(WRITTEN_DOWN.match(ast.unparse(value)))
+    is_rate = name in RATES and isinstance(value, ast.Constant)
+    return is_rate or (is_array and bool(A_PARAMETER.fullmatch(name) or name.lower() in INPUTS | TARGETS))
+
+
+def writes_layers(node: ast.AST) -> bool:
+    """Whether a function has names such as dW1: its lines are judged where they stand."""
+    return any(is_written(each) and re.search(r"\d", each.id) for each in ast.walk(node) if isinstance(each, ast.Name))
+
+
+class Once(ast.NodeTransformer):
+    """Without the calls of functions whose lines are judged where they stand, or which call such."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        functions = {each.name: each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)}
+        self.judged = {name for name, each in functions.items() if writes_layers(each)}
+        for _ in functions:
+            self.judged |= {name for name, each in functions.items() if any(map(self._is_judged, ast.walk(each)))}
+
+    def _is_judged(self, node: ast.AST) -> bool:
+        match node:
+            case ast.Call(ast.Name(name) | ast.Attribute(_, name)):
+                return name in self.judged
+        return False
+
+    def visit_Assign(self, node: ast.Assign) -> ast.stmt:
+        return ast.copy_location(ast.Pass(), node) if self._is_judged(node.value) else node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt:
+        return ast.copy_location(ast.Pass(), node) if self._is_judged(node.value) else node
+
+
+class Unrolled(ast.NodeTransformer):
+    """A loop over what is written out as its turns: an update's `for p, g in [(W1, dW1)]`, `for name in params`.
+
+    Of a dictionary that the text does not make, the keys are the parameters whose gradients it names. One turn is taken
+    of a training loop.
+    """
+
+    def __init__(self, tree: ast.Module, last: int) -> None:
+        """`last` is the number of layers, or 0: so many are `len(parameters) // 2`."""
+        self.known = dict[str, ast.expr]()
+        self.counts = dict[str, ast.expr]()
+        self.keys = dict[str, list[str]]()
+        for each in ast.walk(tree):
+            match each:
+                case ast.Assign([ast.Name() | ast.Attribute() as holder], ast.List() | ast.Tuple() as value):
+                    self.known[bare(holder)] = value
+                case ast.Assign([ast.Name() | ast.Attribute() as holder], ast.Dict(keys)):
+                    self.keys.setdefault(bare(holder), []).extend(str(getattr(key, "value", "")) for key in keys)
+                case ast.Assign([ast.Name(name)], value) if last and HALF_OF_ALL.fullmatch(ast.unparse(value)):
+                    self.counts[name] = ast.Constant(last)
+                case ast.Subscript(holder, ast.Constant(str(key)), ast.Store()):
+                    self.keys.setdefault(bare(holder), []).append(key)
+        named = [getattr(each, "id", getattr(each, "value", "")) for each in ast.walk(tree)]
+        named += [f"d{key}" for holder, keys in self.keys.items() for key in keys if "grad" in holder]
+        gradients = (re.fullmatch(rf"d({A_PARAMETER.pattern})", name) for name in named if isinstance(name, str))
+        self.parameters = [*dict.fromkeys(found[1] for found in gradients if found)]
+
+    def visit_Expr(self, node: ast.Expr) -> Any:
+        return None if _only_shows(node) else node
+
+    def visit_If(self, node: ast.If) -> Any:
+        self.generic_visit(node)
+        return None if all(map(_only_shows, (*node.body, *node.orelse))) else node
+
+    def visit_While(self, node: ast.While) -> Any:
+        self.generic_visit(node)
+        body = ast.Module(node.body, [])
+        return node.body if _trains(body) and not _adds_up(body) else node
+
+    def visit_For(self, node: ast.For) -> Any:
+        self.generic_visit(node)
+        if not node.body:
+            return None
+        body = ast.Module(node.body, [])
+        if not {*_names(node.target)} & {*_names(body)} and _trains(body) and not _adds_up(body):
+            return node.body
+        turns = [dict(_pairs(node.target, turn)) for turn in self._turns(node.iter)]
+        if not turns or node.orelse or not all(_is_a_name(value) for turn in turns for value in turn.values()):
+            return node
+        first = turns[0]
+        keys = {name for name, value in first.items() if isinstance(value, ast.Constant)}
+        are_numbers = any(isinstance(getattr(first[name], "value", None), int) for name in keys)
+        if keys & {*_used_otherwise(body, are_numbers)}:
+            return node
+        for each in ast.walk(body):
+            match each:
+                case ast.Assign([ast.Name(name)]) if name in first:
+                    of = ast.unparse(first[name])
+                    raise ValueError(
+                        f"line {each.lineno}, `{ast.unparse(each)}`, gives {name} another array, and {of} stays as it "
+                        f"is: `-=`, `+=` and the like change {of} itself"
+                    )
+        return [_Put(turn).visit(deepcopy(statement)) for turn in turns for statement in node.body]
+
+    def _turns(self, over: ast.expr) -> Sequence[ast.expr]:
+        match over:
+            case ast.List(turns) | ast.Tuple(turns):
+                return turns
+            case ast.Name() | ast.Attribute():
+                name = bare(over)
+                holds_parameters = PARAMETERS.fullmatch(name) or "grad" in name
+                keys = self.keys.get(name, self.parameters if holds_parameters else [])
+                listed = self.known.get(name, ast.List([ast.Constant(key) for key in dict.fromkeys(keys)]))
+                return self._turns(listed) if listed is not over else ()
+            case ast.Call(ast.Name("range"), ends, []):
+                with suppress(TypeError, ValueError):  # where one is no number that is written out
+                    known = [_Put(self.counts).visit(deepcopy(end)) for end in ends]
+                    numbers = range(*map(ast.literal_eval, known))
+                    return [ast.Constant(number) for number in numbers] if len(numbers) <= MOST_TURNS else ()
+            case ast.Call(ast.Name("zip"), each, []):
+                return [ast.Tuple([*turn]) for turn in zip(*map(self._turns, each), strict=False)]
+            case ast.Call(ast.Name("list" | "sorted"), [inner], []) | ast.Call(ast.Attribute(inner, "keys"), [], []):
+                return self._turns(inner)
+            case ast.Call(ast.Attribute(inner, "items"), [], []):
+                return [ast.Tuple([key, ast.Subscript(inner, key, ast.Load())]) for key in self._turns(inner)]
+        return ()
+
+
+def _names(part: ast.AST) -> Iterator[str]:
+    return (each.id for each in ast.walk(part) if isinstance(each, ast.Name))
+
+
+def _only_shows(statement: ast.stmt) -> bool:
+    """Whether it prints, draws or notes something, or ends a loop, and changes nothing."""
+    return isinstance(statement, ast.Assert | ast.Break) or bool(SHOWS.match(ast.unparse(statement)))
+
+
+def _trains(body: ast.Module) -> bool:
+    """Whether a body updates something, or calls a function that is judged where it stands: its turns are alike."""
+    for each in ast.walk(body):
+        match each:
+            case ast.AugAssign(_, ast.Add() | ast.Sub()) | ast.Pass():
+                return True
+            case ast.Assign([target], ast.BinOp(before, ast.Sub())) if ast.unparse(target) == ast.unparse(before):
+                return True
+    return False
+
+
+def _adds_up(body: ast.Module) -> bool:
+    """Whether something grows in a body that neither begins anew in it nor is used before: each turn adds more."""
+    known = set[str]()
+    for statement in body.body:
+        if isinstance(statement, ast.AugAssign):
+            name = ast.unparse(statement.target)
+            if name not in known and not (A_PARAMETER.fullmatch(name) or PARAMETERS.match(name)):
+                return True
+        known |= {ast.unparse(each) for each in ast.walk(statement) if isinstance(each, ast.Name | ast.Attribute)}
+    return False
+
+
+def _is_a_name(value: ast.expr) -> bool:
+    """Whether it is a name, a key, or what a dictionary has under it: `W1`, `"W1"`, `self.W1`, `params["W1"]`."""
+    key = value.slice if isinstance(value, ast.Subscript) else value
+    of_a_key = str if isinstance(value, ast.Subscript) else str | int
+    return isinstance(key, ast.Name | ast.Attribute) or isinstance(getattr(key, "value", None), of_a_key)
+
+
+def _used_otherwise(body: ast.AST, are_numbers: bool) -> Iterator[str]:
+    """The names in a body but for those in keys: `params[name]`, `params["W" + str(n)]`; a number alone is a place."""
+    match body:
+        case ast.Subscript(holder, key) if _has_text(key) or (
+            isinstance(key, ast.Name | ast.BinOp) and not are_numbers
+        ):
+            yield from _used_otherwise(holder, are_numbers)
+        case ast.Name(name):
+            yield name
+        case _:
+            for each in ast.iter_child_nodes(body):
+                yield from _used_otherwise(each, are_numbers)
+
+
+def _has_text(part: ast.expr) -> bool:
+    return any(isinstance(each, ast.Constant) and isinstance(each.value, str) for each in ast.walk(part))
+
+
+def _pairs(target: ast.expr, turn: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    """What each name of a loop stands for in one turn."""
+    match target, turn:
+        case ast.Name(name), _:
+            yield name, turn
+        case ast.Tuple(targets), ast.Tuple(values) | ast.List(values):
+            for one, value in zip(targets, values, strict=False):
+                yield from _pairs(one, value)
+
+
+class _Put(ast.NodeTransformer):
+    """Values in place of names, and what is put together, such as `"W" + str(0 + 1)`, as one."""
+
+    def __init__(self, values: Mapping[str, ast.expr]) -> None:
+        self.values = values
+
+    def visit_Name(self, node: ast.Name) -> Any:
+        value: Any = deepcopy(self.values.get(node.id, node))
+        if hasattr(value, "ctx"):
+            value.ctx = node.ctx
+        return ast.copy_location(value, node)
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        match node:
+            case ast.Call(ast.Name("str"), [ast.Constant(number)], []):
+                return ast.copy_location(ast.Constant(str(number)), node)
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        match node:
+            case ast.BinOp(ast.Constant(str(one)), ast.Add(), ast.Constant(str(other))):
+                return ast.copy_location(ast.Constant(one + other), node)
+            case ast.BinOp(ast.Constant(int(number)), ast.Add(), ast.Constant(int(more))):
+                return ast.copy_location(ast.Constant(number + more), node)
+        return node
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
+        self.generic_visit(node)
+        parts = [each.value if isinstance(each, ast.FormattedValue) else each for each in node.values]
+        texts = [each.value for each in parts if isinstance(each, ast.Constant)]
+        return ast.copy_location(ast.Constant("".join(map(str, texts))), node) if len(texts) == len(parts) else node
