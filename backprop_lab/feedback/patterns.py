@@ -60,9 +60,10 @@ def _cut_off(seen: Compared) -> Iterator[Pattern]:
     """What is right but for numbers that are no larger than some edge."""
     answer, right = seen.answer, seen.right
     wrong, edge = ~seen.cells(right), np.max(np.abs(answer))
-    if np.sum(wrong) > 1 and edge and np.array_equal(answer[wrong], np.clip(right, -edge, edge)[wrong]):
-        but = f" but for {np.sum(wrong)} that are" if np.sum(wrong) < answer.size else ", all"
-        yield Pattern("cut off", f"The numbers are right{but} cut off at {plain(edge)}, as by np.clip.")
+    is_cut = edge > 0 and np.array_equal(answer[wrong], np.clip(right, -edge, edge)[wrong])
+    if is_cut and 1 < np.sum(wrong) < answer.size:
+        cut = f"{np.sum(wrong)} that are cut off at {plain(edge)}"
+        yield Pattern("cut off", f"The numbers are right but for {cut}, as by np.clip.")
 
 
 def _factors(seen: Compared) -> Iterator[Pattern]:

@@ -222,7 +222,9 @@ def _of_a_sign(part: ast.BinOp) -> Iterator[Change]:
             if is_sum or is_one or isinstance(op, ast.Add | ast.Sub):
                 of_it = ast.BinOp(ast.Constant(1), op, kept) if kept is right and isinstance(op, ast.Div) else kept
                 is_1_less = isinstance(lost, ast.Constant) and kept is right and isinstance(op, ast.Sub)
-                yield of_it, f"{f'`{ast.unparse(lost)} -`' if is_1_less else ast.unparse(lost)} is missing"
+                what = f"`{ast.unparse(lost)} -`" if is_1_less else ast.unparse(lost)
+                is_divisor = isinstance(op, ast.Div) and lost is right
+                yield of_it, f"not divided by {what}" if is_divisor else f"{what} is missing"
     for other in OTHER_SIGNS[type(op)]:
         yield ast.BinOp(left, other(), right), f"a `{SIGNS[other]}` where `{sign}` was meant"
     if isinstance(op, ast.Add):
