@@ -561,6 +561,35 @@ def test_a_loop_that_adds_up_is_no_training_loop_and_no_loop_of_many_turns_is_wr
             check_lines(text, SOFTMAX)
 
 
+ADAM_STEP = """
+for k in params:
+    m[k] = 0.9 * m[k] + 0.1 * grads[k]
+    v[k] = 0.999 * v[k] + 0.001 * grads[k]**2
+    mh = m[k] / (1 - 0.9**t)
+    vh = v[k] / (1 - 0.999**t)
+    params[k] -= lr * mh / (np.sqrt(vh) + 1e-8)
+"""
+
+
+@pytest.mark.parametrize(
+    ("counting", "power", "ok"),
+    [
+        ("t += 1\n", "t", True),
+        ("t = 0\nfor epoch in range(100):\n    t += 1\n", "t", True),
+        ("t = 0\nwhile t < 100:\n    t = t + 1\n", "t", True),
+        ("for t in range(1, 101):\n", "t", True),
+        ("for t in range(100):\n", "(t + 1)", True),
+        ("for t in range(100):\n", "t", False),  # which divides by 0 in the first
+        ("for t in range(1, 101):\n", "(t + 1)", False),
+    ],
+)
+def test_adams_steps_are_counted_as_python_counts_them(counting, power, ok):
+    problem = random_problem(3, samples=4, inputs=3, hidden=5, outputs=2, lr=0.1, optimizer=Adam())
+    turn = (WHOLE_PASS + ADAM_STEP).replace("**t", f"**{power}")
+    indented = "".join(f"    {line}\n" if line else "" for line in turn.splitlines()) if ":" in counting else turn
+    assert check_lines(counting + indented, trace(problem).next_problem()).ok is ok
+
+
 def test_a_loop_that_gives_its_own_name_another_array_is_told_to_change_nothing():
     with pytest.raises(ValueError, match="`p = p - lr \\* g`, gives p another array, and W1 stays as it is: `-=`"):
         check_lines("for p, g in [(W1, dW1)]:\n    p = p - lr * g", SOFTMAX)

@@ -10,17 +10,20 @@ from typing import Any
 from backprop_lab.feedback.own_names import INPUTS, RATES, TARGETS
 from backprop_lab.feedback.own_spellings import A_PARAMETER, PARAMETERS, bare
 from backprop_lab.nn.forms import is_written
+from backprop_lab.nn.lines import tree_of
 
 MOST_TURNS = 50
 HALF_OF_ALL = re.compile(r"len\((self\.)?param\w*\) // 2")
 SHOWS = re.compile(r"(print|plt\.[\w.]+|(zs|activations|[\w.]*(loss|cost|hist|err|acc)\w*)\.append)\(")
+FROM = re.compile(r"range\((0, |1, |)[^,]*\)")  # in a loop that counts by 1
+COUNTS = re.compile(r"(?:self\.)?(t|step|it|iteration) (?:= \d+|\+= 1|= (?:self\.)?\1 \+ 1)")
 RANDOM = re.compile(r"\b(np\.random|numpy\.random|rng|randn?)\b[.(]")
 WRITTEN_DOWN = re.compile(r"\[|(np|numpy)\.(array|zeros|ones)\(")
 
 
 def is_given(node: ast.stmt) -> bool:
-    """Whether a line draws numbers, or writes down data, first parameters or a rate: those of the problem count."""
-    if RANDOM.search(ast.unparse(node)):
+    """Whether a line draws numbers, writes down data, parameters or a rate, or counts steps: the problem has them."""
+    if RANDOM.search(ast.unparse(node)) or COUNTS.fullmatch(ast.unparse(node)):
         return True
     match node:
         case ast.Assign([ast.Subscript(holder, ast.Constant(str(name)))], value) if PARAMETERS.match(
@@ -107,8 +110,14 @@ class Unrolled(ast.NodeTransformer):
         if not node.body:
             return None
         body = ast.Module(node.body, [])
-        if not {*_names(node.target)} & {*_names(body)} and _trains(body) and not _adds_up(body):
-            return node.body
+        if _trains(body) and not _adds_up(body):
+            used = {*_names(node.target)} & {*_names(body)}
+            counts = FROM.match(ast.unparse(node.iter))
+            if not used:
+                return node.body
+            if counts and not used & {*_beside_exponents(body)}:  # of Adam's beta1**t, where the first t is 1
+                by = {name: tree_of(name if counts[1] == "1, " else f"{name} - 1") for name in used}
+                return [_Put(by).visit(statement) for statement in node.body]
         turns = [dict(_pairs(node.target, turn)) for turn in self._turns(node.iter)]
         if not turns or node.orelse or not all(_is_a_name(value) for turn in turns for value in turn.values()):
             return node
@@ -160,6 +169,18 @@ def _only_shows(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Assert | ast.Break) or bool(SHOWS.match(ast.unparse(statement)))
 
 
+def _beside_exponents(part: ast.AST) -> Iterator[str]:
+    """The names in a part but for those in exponents."""
+    match part:
+        case ast.BinOp(base, ast.Pow()):
+            yield from _beside_exponents(base)
+        case ast.Name(name):
+            yield name
+        case _:
+            for each in ast.iter_child_nodes(part):
+                yield from _beside_exponents(each)
+
+
 def _trains(body: ast.Module) -> bool:
     """Whether a body updates something, or calls a function that is judged where it stands: its turns are alike."""
     for each in ast.walk(body):
@@ -175,7 +196,7 @@ def _adds_up(body: ast.Module) -> bool:
     """Whether something grows in a body that neither begins anew in it nor is used before: each turn adds more."""
     known = set[str]()
     for statement in body.body:
-        if isinstance(statement, ast.AugAssign):
+        if isinstance(statement, ast.AugAssign) and not isinstance(statement.value, ast.Constant):  # as in t += 1
             name = ast.unparse(statement.target)
             if name not in known and not (A_PARAMETER.fullmatch(name) or PARAMETERS.match(name)):
                 return True

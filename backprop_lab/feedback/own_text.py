@@ -113,7 +113,7 @@ def _statements(node: ast.stmt, helpers: Helpers) -> Iterator[Statement]:
                 yield from _statements(inner, helpers)
         case ast.Import() | ast.ImportFrom() | ast.Assert() | ast.Pass() | ast.Expr(ast.Constant()):
             return
-        case ast.Assign() | ast.Expr() if is_given(node):
+        case ast.Assign() | ast.AugAssign() | ast.Expr() if is_given(node):
             return
         case ast.Expr(ast.Call(ast.Attribute(holder, "append"), [value])) if isinstance(
             value, ast.Name | ast.Attribute | ast.Subscript
