@@ -224,7 +224,10 @@ def _of_a_sign(part: ast.BinOp) -> Iterator[Change]:
                 is_1_less = isinstance(lost, ast.Constant) and kept is right and isinstance(op, ast.Sub)
                 what = f"`{ast.unparse(lost)} -`" if is_1_less else ast.unparse(lost)
                 is_divisor = isinstance(op, ast.Div) and lost is right
-                yield of_it, f"not divided by {what}" if is_divisor else f"{what} is missing"
+                yield (
+                    of_it,
+                    f"{what}, by which it should be divided, is missing" if is_divisor else f"{what} is missing",
+                )
     for other in OTHER_SIGNS[type(op)]:
         yield ast.BinOp(left, other(), right), f"a `{SIGNS[other]}` where `{sign}` was meant"
     if isinstance(op, ast.Add):
