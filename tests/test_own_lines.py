@@ -559,6 +559,9 @@ def test_a_loop_that_adds_up_is_no_training_loop_and_no_loop_of_many_turns_is_wr
     ):
         with pytest.raises(ValueError, match="is a for"):
             check_lines(text, SOFTMAX)
+    of_a_helper = "def f(x):\n    for _ in range(n):\n        x = x - g(x)\n    return x\ndW1 = f(X.T @ dY1)"
+    with pytest.raises(ValueError, match="has a for in it"):
+        check_lines(of_a_helper, SOFTMAX)
 
 
 ADAM_STEP = """

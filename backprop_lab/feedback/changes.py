@@ -112,8 +112,11 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
                     yield ast.BinOp(left, op, one), "the minus reaches only one of two terms: parentheses are missing"
 
 
-def another_count(part: ast.expr) -> Iterator[Change]:
-    """The number of rows, of columns or of entries of an array in place of another one of these."""
+def another_count(part: ast.expr, arrays: Collection[str] = ()) -> Iterator[Change]:
+    """The number of rows, of columns or of entries of an array in place of another one of these.
+
+    In place of a `len` may also stand the number of columns of other arrays.
+    """
     match part:
         case ast.Call(ast.Name("len"), [of]):
             own = "rows"
@@ -123,7 +126,9 @@ def another_count(part: ast.expr) -> Iterator[Change]:
             own = "entries"
         case _:
             return
-    for what, form in {"rows": "len({})", "columns": "{}.shape[1]", "entries": "{}.size"}.items():
+    ways = [("rows", "len({})"), ("columns", "{}.shape[1]"), ("entries", "{}.size")]
+    ways += [("columns", f"{array}.shape[1]") for array in arrays if isinstance(part, ast.Call)]
+    for what, form in ways:
         if what != own:
             words = f"a number of {what} where that of {own}, {ast.unparse(part)}, was meant"
             yield tree_of(form.format(ast.unparse(of))), words

@@ -243,18 +243,18 @@ class Explaining:
                 explanations.append(Explanation(kind, key, f"`{slip.line}`: {slip.words}{also}", slip.line))
         return sorted(explanations, key=lambda each: not shows(self.function, each.line))
 
+    @cached_property
+    def _near_cells(self) -> Array:
+        return np.array([np.ravel(value)[:FEW] for _, value in self._near_lines])
+
     def _worth_a_look(self, factors: Mapping[str, float]) -> Iterator[tuple[tuple[Slip, Any], tuple[str, float]]]:
         """Every line and factor that give nearly this answer, all compared at once."""
         if lines := self._near_lines:
-            values, base = (self._first_cells(each) for each in ([value for _, value in lines], [self.compared.base]))
-            near = [self._are_near(base + by * (values - base), self.compared.answer) for by in factors.values()]
+            answer, cells = self.compared.answer, self._near_cells
+            base = np.ravel(np.broadcast_to(self.compared.base, answer.shape))[:FEW]
+            near = [self._are_near(base + by * (cells - base), answer) for by in factors.values()]
             for line, factor in np.argwhere(np.transpose(near)):
                 yield lines[line], [*factors.items()][factor]
-
-    def _first_cells(self, values: Sequence[Any]) -> Array:
-        """The first cells of each, in a row."""
-        shape = self.compared.answer.shape
-        return np.array([np.ravel(np.broadcast_to(value, shape))[:FEW] for value in values])
 
     def _unlikely(self) -> list[Explanation]:
         """Slips in a line that gives the same, though the function is written otherwise."""

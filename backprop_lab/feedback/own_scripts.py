@@ -102,15 +102,14 @@ class Unrolled(ast.NodeTransformer):
 
     def visit_While(self, node: ast.While) -> Any:
         self.generic_visit(node)
-        body = ast.Module(node.body, [])
-        return node.body if _trains(body) and not _adds_up(body) else node
+        return node.body if _trains(node.body) else node
 
     def visit_For(self, node: ast.For) -> Any:
         self.generic_visit(node)
         if not node.body:
             return None
         body = ast.Module(node.body, [])
-        if _trains(body) and not _adds_up(body):
+        if _trains(node.body):
             used = {*_names(node.target)} & {*_names(body)}
             counts = FROM.match(ast.unparse(node.iter))
             if not used:
@@ -181,27 +180,25 @@ def _beside_exponents(part: ast.AST) -> Iterator[str]:
                 yield from _beside_exponents(each)
 
 
-def _trains(body: ast.Module) -> bool:
-    """Whether a body updates something, or calls a function that is judged where it stands: its turns are alike."""
-    for each in ast.walk(body):
-        match each:
-            case ast.AugAssign(_, ast.Add() | ast.Sub()) | ast.Pass():
-                return True
+def _trains(body: list[ast.stmt]) -> bool:
+    """Whether a body updates what it has used before, or calls a function that is judged where it stands.
+
+    Then its turns are alike. They are not where something grows that neither begins anew in it nor is used before.
+    """
+    known, trains = set[str](), False
+    for statement in (inner for each in body for inner in (each.body if isinstance(each, ast.With) else [each])):
+        name, grows, is_update = "", False, isinstance(statement, ast.Pass)
+        match statement:
+            case ast.AugAssign(target, op, value) if not isinstance(value, ast.Constant):  # as in t += 1
+                name, grows, is_update = ast.unparse(target), True, isinstance(op, ast.Add | ast.Sub)
             case ast.Assign([target], ast.BinOp(before, ast.Sub())) if ast.unparse(target) == ast.unparse(before):
-                return True
-    return False
-
-
-def _adds_up(body: ast.Module) -> bool:
-    """Whether something grows in a body that neither begins anew in it nor is used before: each turn adds more."""
-    known = set[str]()
-    for statement in body.body:
-        if isinstance(statement, ast.AugAssign) and not isinstance(statement.value, ast.Constant):  # as in t += 1
-            name = ast.unparse(statement.target)
-            if name not in known and not (A_PARAMETER.fullmatch(name) or PARAMETERS.match(name)):
-                return True
+                name, is_update = ast.unparse(target), True
+        is_known = name in known or bool(A_PARAMETER.fullmatch(name) or PARAMETERS.match(name))
+        if grows and not is_known:
+            return False
+        trains |= is_update and (is_known or not name)
         known |= {ast.unparse(each) for each in ast.walk(statement) if isinstance(each, ast.Name | ast.Attribute)}
-    return False
+    return trains
 
 
 def _is_a_name(value: ast.expr) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 
 from backprop_lab.feedback.changes import (
     Change,
+    another_count,
     everywhere,
     further_changes,
     of_other_numbers,
@@ -137,10 +138,7 @@ def _changes(
     used = [part for part, _ in parts if isinstance(part, ast.Name) and part.id in names]
     operands = list(dict.fromkeys(name.id for name in used))
     for part, put in [each for each in parts if [each[0]] not in counted]:  # whose transpose has another length
-        rows = ast.unparse(part)
-        columns = [tree_of(f"{each}.shape[1]") for each in operands if rows.startswith("len(")]
-        counts = [(each, f"a number of columns where that of rows, {rows}, was meant") for each in columns]
-        for other, slip in chain(counts, changed(part, names, binary, has_classes)):
+        for other, slip in chain(another_count(part, operands), changed(part, names, binary, has_classes)):
             put(other)
             yield ast.unparse(line), slip
             put(part)

@@ -55,8 +55,7 @@ def format_number(value: Any) -> str:
     if size == math.inf:
         text = "inf"
     elif 0 < size < 0.0095 or size >= 9999.5:
-        mantissa, power = f"{size:.{int(0 < value < 9.5e9 and size > 1)}e}".split("e")
-        text = f"{mantissa.removesuffix('.0')}e{int(power)}".replace("-", MINUS)
+        text = in_powers_of_10(size, int(0 < value < 9.5e9 and size > 1))
     elif size >= 99.95 or size.is_integer():
         text = f"{size:.0f}"
     elif size < 0.0995:
@@ -64,6 +63,12 @@ def format_number(value: Any) -> str:
     else:
         text = f"{size:.2f}" if size < 9.995 else f"{size:.1f}"  # a format in full is read faster
     return MINUS + text if value < 0 else text
+
+
+def in_powers_of_10(size: float, digits: int) -> str:
+    """A number above 0 with so many digits after its first, but for a 0 alone: `4.5e−4`, `1e−4`."""
+    mantissa, power = f"{size:.{digits}e}".split("e")
+    return f"{mantissa.removesuffix('.0')}e{int(power)}".replace("-", MINUS)
 
 
 def typed_number(text: str) -> int | float | str:

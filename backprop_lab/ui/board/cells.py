@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from backprop_lab.nn.layers import Array
 from backprop_lab.reading.scale import Scale
-from backprop_lab.step.number_format import MINUS, format_number, plain
+from backprop_lab.step.number_format import format_number, in_powers_of_10, plain
 from backprop_lab.ui.board.colours import digit_numbers, number_of
 from backprop_lab.ui.board.layout import ACROSS, DOWN, READABLE, Box
 from backprop_lab.ui.board.text import DIGIT_HEIGHT, FAMILY
@@ -127,8 +127,7 @@ def in_cell(name: str, value: float) -> str:
         return format_number(value)
     if value >= 0.001:
         return plain(value, 3 if value >= 0.005 else 2)
-    mantissa, power = f"{value:.1e}".split("e")
-    return f"{mantissa.removesuffix('.0')}e{power}".replace("e-0", "e-").replace("-", MINUS)
+    return in_powers_of_10(value, 1)
 
 
 def number_size(width: float, height: float) -> float:
