@@ -24,7 +24,7 @@ from backprop_lab.feedback.function_code import (
     shows,
 )
 from backprop_lab.feedback.learner_code import called_elsewhere
-from backprop_lab.feedback.mistakes import Mistake, plant
+from backprop_lab.feedback.mistakes import Mistake, spoiled
 from backprop_lab.feedback.patterns import LARGE, seen_in
 from backprop_lab.feedback.rule_lines import made_with
 from backprop_lab.feedback.slips import UNDONE, Slip, is_shown, likely_slips, longer_slips
@@ -165,7 +165,7 @@ class Explaining:
 
     def _line_that_gives(self, mistake: Mistake, answer: Array) -> str | None:
         """The line of a mistake whose value this answer is; zeros come of many, so it is the usual one, or seen."""
-        usual = mistake.wrong_line(self.trace, self.name)
+        usual, *_ = mistake.wrong_lines(self.trace, self.name) or [""]
         for line, wrong in mistake.wrong_values(self.trace, self.name):
             if mistake.handed and not may_have(self.function, line, self.trace):
                 continue
@@ -323,7 +323,7 @@ class Explaining:
         terms, explanations = terms_in(self.trace)[self.name].terms, []
         for mistake in self.mistakes.values():
             for place in (each for each in mistake.possible_at(self.trace) if each in places):
-                wrong = plant(self.trace, mistake, place)[self.name]
+                wrong = spoiled(self.trace, mistake, place, self.name)
                 if self.compared.gives(wrong, terms, self.compared.answer) and not self.compared.does_no_harm(wrong):
                     sentence = f"{place} looks like {mistake.resemblance(self.trace, place)}"
                     explanations.append(Explanation("further-up", (mistake.name,), sentence))

@@ -6,7 +6,6 @@ the line is run again. Where nothing is near a kink, that moves it by rounding a
 """
 
 import re
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -17,6 +16,7 @@ from backprop_lab.feedback.tolerance import Comparison
 from backprop_lab.nn.arrays import FLOATS
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.lines import evaluate
+from backprop_lab.step.trace import Trace, found_once
 
 KINKED = re.compile("[<>]|==|max|min|abs|where|clip|sign")  # in a line that may have one
 LARGEST = r"\b{0}\.(?:max|min)\(|\b(?:max|min)\({0}\b"  # the largest number of a value, or the smallest
@@ -35,9 +35,9 @@ def at_a_kink(compared: Comparison) -> tuple[bool, tuple[str, ...], str] | None:
     lines = "" if name in trace.given else "\n".join(step.code for step in trace.steps)
     if not KINKED.search(lines) or sum(np.size(step.value) for step in trace.steps) > LARGE:
         return None
-    largest = [step.name for step in trace.steps if re.search(LARGEST.format(step.name), lines)]
+    largest = tuple(step.name for step in trace.steps if re.search(LARGEST.format(step.name), lines))
     with suppress(Exception):  # a line of your own may refuse such numbers
-        value = _moved(compared, 0, largest) if largest else compared.right
+        value = _moved(trace, name, compared.coarsest, 0, largest) if largest else compared.right
         allowed = compared.allowed(np.abs(value), compared.terms)
         takes_first = (np.abs(compared.answer - value) <= allowed).all()
         if takes_first and (np.abs(value - compared.right) > FAR * allowed).any():
@@ -45,7 +45,7 @@ def at_a_kink(compared: Comparison) -> tuple[bool, tuple[str, ...], str] | None:
     low = high = compared.right
     with suppress(Exception):  # a line of your own may refuse such numbers
         for draw in range(DRAWS):
-            value = _moved(compared, draw)
+            value = _moved(trace, name, compared.coarsest, draw)
             low, high = np.fmin(low, value), np.fmax(high, value)
             allowed = compared.allowed(np.fmax(np.abs(low), np.abs(high)), compared.terms)
             within = (low - allowed <= compared.answer) & (compared.answer <= high + allowed)
@@ -59,20 +59,21 @@ def at_a_kink(compared: Comparison) -> tuple[bool, tuple[str, ...], str] | None:
     return None
 
 
-def _moved(compared: Comparison, seed: int, only_equal: Sequence[str] = ()) -> Array:
+@found_once
+def _moved(trace: Trace, name: str, eps: float, seed: int, only_equal: tuple[str, ...] = ()) -> Array:
     """What the line gives after every value before it has been moved by its rounding.
 
     Or after each number of some values has been lowered a little, the later the more: then the first of equal ones is
     the largest, and a 0 of a ReLU stays off.
     """
-    trace, terms, rng = compared.trace, terms_in(compared.trace), np.random.default_rng(seed)
+    terms, rng = terms_in(trace), np.random.default_rng(seed)
     values: dict[str, Any] = dict(trace.given)
     for step in trace.steps:
         value = np.asarray(evaluate(step.code, values))
-        if step.name == compared.name:
-            return value
+        if step.name == name:
+            break
         if value.dtype.kind in FLOATS:
-            by = ROUNDINGS * compared.coarsest
+            by = ROUNDINGS * eps
             if step.name in only_equal:
                 value = value - by * np.max(np.abs(value)) * np.arange(value.size).reshape(value.shape) / value.size
             elif not only_equal:
@@ -80,7 +81,7 @@ def _moved(compared: Comparison, seed: int, only_equal: Sequence[str] = ()) -> A
                 rounds = ~_are_among(value, operands)  # a maximum or a mask moves nothing
                 value = value + by * rng.uniform(-1, 1, value.shape) * rounds * terms[step.name].terms
         values[step.name] = value
-    return compared.right
+    return value
 
 
 def _are_among(values: Array, others: Array) -> Array:

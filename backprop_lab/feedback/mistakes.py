@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from backprop_lab.nn.lines import Array, Part, names_in
 from backprop_lab.nn.running import LineError, in_order
 from backprop_lab.nn.steps import Lines, Step
 from backprop_lab.reading.words import PARTS
-from backprop_lab.step.trace import Trace
+from backprop_lab.step.trace import Trace, found_once
 
 REFUSED = TypeError, ValueError, AttributeError, IndexError, ArithmeticError  # what a line that does not run raises
 
@@ -66,17 +66,21 @@ class Mistake:
         if name in trace.given:
             return
         step = trace.step(name)
-        found = _ways_at(self, step.kind, step.result, step.template)
         if step.paths:
-            typed = [_typed(trace, step, *each) for each in wrong_codes(trace, step, self.rules).items()]
-            typed.sort(key=lambda each: not _changes(_run(trace, each.code), step.value))  # first what can be planted
-            yield from (each._replace(title=self.title, sentence=self.cause.replace("`", "")) for each in typed)
-        elif found:
+            yield from _by_rule(trace, self, name) if self.rules else ()
+        elif found := self._ways_at(step):
             after = made_with(trace, step)  # as W1_new is with dH1, where W1 is used in two places
             yield from (each for each in self._written(step, found) if after.isdisjoint(each.operands))
-        elif beside := step.beside:
-            ways = _ways_at(self, beside.kind, beside.result, beside.template)
-            yield from self._written(step, ways, beside=True)
+        elif step.beside:
+            yield from self._written(step, self._ways_at(step.beside), beside=True)
+
+    @cached_property
+    def _results(self) -> set[str]:
+        return {result for _, result in self.lines}
+
+    def _ways_at(self, line: Any) -> tuple[str, ...]:
+        """Its wrong lines for a step, or for what stands beside it."""
+        return _ways_at(self, line.kind, line.result, line.template) if line.result in self._results else ()
 
     def _written(self, step: Step, ways: tuple[str, ...], beside: bool = False) -> Iterator[Step]:
         """The step with each of some lines in place of its own, or of what stands beside it."""
@@ -89,7 +93,7 @@ class Mistake:
         """Whether what it makes wrong is a whole line, so that its symptom is seen, and not one term beside others."""
         if step.paths:
             return len(terms_of_sum(parsed(step.code))[0]) == 1
-        is_own = bool(_ways_at(self, step.kind, step.result, step.template))
+        is_own = bool(self._ways_at(step))
         return not (is_own and step.beside and step.role == "gradient")
 
     def wrong_lines(self, trace: Trace, name: str) -> tuple[str, ...]:
@@ -149,7 +153,7 @@ class Mistake:
 
     def possible_at(self, trace: Trace) -> tuple[str, ...]:
         """Every name where this mistake can be planted and changes something."""
-        return tuple(step.name for step in trace.steps if _changes(self.wrong_value(trace, step.name), step.value))
+        return _possible_at(trace, self)
 
     def planted_at(self, trace: Trace) -> tuple[str, ...]:
         """Those of them where it is planted: the first gradient if it is made once, or all that run together."""
@@ -162,6 +166,20 @@ class Mistake:
                 in_order(changed := uses | {name: next(self._rewritten(trace, name)).operands})
                 uses, planted = changed, [*planted, name]
         return tuple(planted)
+
+
+@found_once
+def _possible_at(trace: Trace, mistake: Mistake) -> tuple[str, ...]:
+    return tuple(step.name for step in trace.steps if _changes(mistake.wrong_value(trace, step.name), step.value))
+
+
+@found_once
+def _by_rule(trace: Trace, mistake: Mistake, name: str) -> tuple[Step, ...]:
+    """The step for a gradient that was derived with each way to write a mistake, those first that can be planted."""
+    step = trace.step(name)
+    typed = [_typed(trace, step, *each) for each in wrong_codes(trace, step, mistake.rules).items()]
+    typed.sort(key=lambda each: not _changes(_run(trace, each.code), step.value))
+    return tuple(each._replace(title=mistake.title, sentence=mistake.cause.replace("`", "")) for each in typed)
 
 
 @lru_cache(maxsize=4096)
@@ -203,6 +221,17 @@ def plant(trace: Trace, mistake: Mistake, *names: str) -> Trace:
     if not planted:
         return trace
     return Trace(trace.problem, trace.given, Lines(planted.get(step.name, step) for step in trace.steps))
+
+
+def spoiled(trace: Trace, mistake: Mistake, place: str, name: str) -> Any:
+    """What a value is where a mistake is made at one place, at which it is possible, and all other lines are right."""
+    values = {place: mistake.wrong_value(trace, place)}
+    for step in trace.steps:
+        if step.name not in values and not values.keys().isdisjoint(step.operands):
+            values[step.name] = trace.evaluate(step.code, **values)
+        if step.name == name:
+            break
+    return values.get(name, trace[name])
 
 
 def _typed(trace: Trace, step: Step, code: str, around: Mapping[str, str]) -> Step:

@@ -108,8 +108,10 @@ def replaced(code: str, form: str, other: str, known: Mapping[str, str], among: 
     `known` says what some braces stand for, as code. With "terms", only sums are looked at of which the line consists
     as a whole; with "whole", only all of it. Raises KeyError where the other form needs what is not known.
     """
-    tree, shape, new = ast.Expression(copy.deepcopy(parsed(code))), parsed(form), parsed(other)
-    given = {name: parsed(each) for name, each in known.items()}
+    shape, new, given = parsed(form), parsed(other), {name: parsed(each) for name, each in known.items()}
+    if not any(fits(shape, part, {**given}) for part in ast.walk(parsed(code))):
+        return  # before anything is copied
+    tree = ast.Expression(copy.deepcopy(parsed(code)))
     parts: dict[str, list[ast.AST]] = {"terms": _sums(tree.body), "whole": [tree.body], "": [*ast.walk(tree)]}
     places = {*map(id, parts[among])}
     for part, put in expressions(tree):

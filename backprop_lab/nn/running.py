@@ -50,7 +50,7 @@ class LineError(ValueError):
         self.name = name
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=4096)
 def function_of(
     lines: Named,
     given: tuple[str, ...],

@@ -3,14 +3,13 @@
 import math
 from functools import lru_cache
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from backprop_lab.checks.rounding import ROUNDINGS, eps_of, terms_in
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.lines import evaluate
-from backprop_lab.step.trace import Trace
+from backprop_lab.step.trace import Trace, found_once
 
 SLOPE = "slope of "  # and the output, as in "slope of H1"; no step's value has a space in its name
 
@@ -30,19 +29,14 @@ def is_slope(name: str) -> bool:
     return name.startswith(SLOPE)
 
 
+@found_once
 def slopes_of(trace: Trace) -> dict[str, Slope]:
     """Every slope by name. An activation that does not act cell by cell, such as a softmax, has none."""
-    slopes = _FOUND.get(trace)
-    if slopes is None:
-        slopes = {}
-        for layer, X, Y, *_ in trace.problem.stages:
-            if not layer.learnt and f"d{X}" in trace and (slope := _slope(trace, f"d{X}", f"d{Y}")):
-                slopes[SLOPE + Y] = slope
-        _FOUND[trace] = slopes
+    slopes = dict[str, Slope]()
+    for layer, X, Y, *_ in trace.problem.stages:
+        if not layer.learnt and f"d{X}" in trace and (slope := _slope(trace, f"d{X}", f"d{Y}")):
+            slopes[SLOPE + Y] = slope
     return slopes
-
-
-_FOUND: WeakKeyDictionary[Trace, dict[str, Slope]] = WeakKeyDictionary()
 
 
 def _slope(trace: Trace, dX: str, dY: str) -> Slope | None:
@@ -120,30 +114,28 @@ def cell_at(shape: tuple[int, ...], place: tuple[int, ...]) -> tuple[int, int]:
     return (row, column) if len(shape) < 3 else (int(np.ravel_multi_index(place[:-1], shape[:-1])), column)
 
 
+@found_once
 def but_for_rounding(trace: Trace) -> dict[str, Array]:
     """The values some of whose numbers are no larger than their own rounding, with 0 in place of these.
 
     0.1 + 0.2 - 0.3 is 6e-17 in floats, and so are its gradients. The trace keeps them: only what is shown is another.
     """
-    shown = _ROUNDED.get(trace)
-    if shown is None:
-        numbers = np.abs(np.concatenate([np.ravel(step.value) for step in trace.steps]))
-        eps = eps_of(numbers)
-        least = SMALL * eps * numbers.max()  # or nan, or infinite
-        shown = _ROUNDED[trace] = {}
-        if least < math.inf and ((numbers < least) & (numbers > 0)).any():
-            for step in trace.steps:
-                size = np.abs(step.value)
-                small = (size > 0) & (size < least)
-                if not np.any(small):
-                    continue  # terms take longer
-                rounding = ROUNDINGS * eps_of(np.asarray(step.value))
-                squared = "**" in step.code or "square" in step.code  # as is the rounding of what is squared
-                doubt = (rounding**2 if squared else rounding) * terms_in(trace, eps)[step.name].terms
-                if (is_rounding := small & (size <= doubt)).any():
-                    shown[step.name] = np.where(is_rounding, 0.0, step.value)
+    numbers = np.abs(np.concatenate([np.ravel(step.value) for step in trace.steps]))
+    eps = eps_of(numbers)
+    least = SMALL * eps * numbers.max()  # or nan, or infinite
+    shown = dict[str, Array]()
+    if least < math.inf and ((numbers < least) & (numbers > 0)).any():
+        for step in trace.steps:
+            size = np.abs(step.value)
+            small = (size > 0) & (size < least)
+            if not np.any(small):
+                continue  # terms take longer
+            rounding = ROUNDINGS * eps_of(np.asarray(step.value))
+            squared = "**" in step.code or "square" in step.code  # as is the rounding of what is squared
+            doubt = (rounding**2 if squared else rounding) * terms_in(trace, eps)[step.name].terms
+            if (is_rounding := small & (size <= doubt)).any():
+                shown[step.name] = np.where(is_rounding, 0.0, step.value)
     return shown
 
 
-_ROUNDED: WeakKeyDictionary[Trace, dict[str, Array]] = WeakKeyDictionary()
 SMALL = 1000  # roundings of the largest number there is: no larger number can be nothing but rounding

@@ -3,14 +3,18 @@
 import copy
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
-from typing import Any
+from functools import cached_property, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from backprop_lab.nn.lines import evaluate
 from backprop_lab.nn.steps import Lines, Step
 from backprop_lab.step.problem import Problem, check_problem
+
+_Others = ParamSpec("_Others")
+_Found = TypeVar("_Found")
 
 
 class Trace(Mapping[str, Any]):
@@ -130,3 +134,22 @@ def trace(problem: Problem) -> Trace:
     """
     check_problem(problem)
     return Trace(problem, problem.given, problem.lines)
+
+
+def found_once(
+    find: Callable[Concatenate[Trace, _Others], _Found],
+) -> Callable[Concatenate[Trace, _Others], _Found]:
+    """A function that looks for something in a trace, and keeps what it found for as long as the trace is there.
+
+    What it finds must not hold the trace, which would then stay for ever, nor be changed by those who ask.
+    """
+    found: WeakKeyDictionary[Trace, dict[Any, _Found]] = WeakKeyDictionary()
+
+    @wraps(find)
+    def look(trace: Trace, /, *others: _Others.args, **named: _Others.kwargs) -> _Found:
+        known, asked = found.setdefault(trace, {}), (others, *named.items())
+        if asked not in known:
+            known[asked] = find(trace, *others, **named)
+        return known[asked]
+
+    return look

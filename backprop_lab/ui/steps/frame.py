@@ -6,7 +6,6 @@ Both are plain data, as `ui/page/step_view.py` describes them, so that they can 
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from backprop_lab.reading.one_cell import Cell, Worked, spans, work_out
 from backprop_lab.reading.parts import rules, taken_in
 from backprop_lab.reading.slopes import is_slope, slope_of, slopes_of, value_of
 from backprop_lab.step.number_format import plain
-from backprop_lab.step.trace import Trace
+from backprop_lab.step.trace import Trace, found_once
 from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.place import LabState
 
@@ -91,22 +90,18 @@ def _blocks(cells: Iterable[Cell], kind: str) -> list[Frame]:
 ENTRIES = 256  # of a matrix that is proved in passing
 
 
+@found_once
 def wrong_gradients(trace: Trace) -> list[str]:
     """The gradients that are proved wrong, by name; looked for only where some may be.
 
     That is where a mistake is planted, or where a layer or the loss is your own and matrices are small: larger ones
     would take seconds.
     """
-    if trace not in _WRONG:
-        planted = any(step.title for step in trace.steps)
-        own = not all(part.is_ours for part in trace.problem.parts)
-        small = all(np.size(step.value) <= ENTRIES for step in trace.steps)
-        gradients = [step.name for step in trace.steps if step.role == "gradient" and (planted or (own and small))]
-        _WRONG[trace] = [name for name in gradients if prove(trace, name).agrees is False]
-    return _WRONG[trace]
-
-
-_WRONG: WeakKeyDictionary[Trace, list[str]] = WeakKeyDictionary()
+    planted = any(step.title for step in trace.steps)
+    own = not all(part.is_ours for part in trace.problem.parts)
+    small = all(np.size(step.value) <= ENTRIES for step in trace.steps)
+    gradients = [step.name for step in trace.steps if step.role == "gradient" and (planted or (own and small))]
+    return [name for name in gradients if prove(trace, name).agrees is False]
 
 
 def the_sum(trace: Trace, worked: Worked) -> dict[str, Any]:
