@@ -301,6 +301,8 @@ dW1 = X.T @ dY1
 db1 = dY1.sum(axis=0)
 grads = {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
 """
+DICTIONARY = "params = {'W1': W1, 'b1': b1, 'W2': W2, 'b2': b2}"
+LISTS = "params, gradients = [W1, b1, W2, b2], [dW1, db1, dW2, db2]"
 LOOPS = [  # an optimizer, the update as a loop, and the line of it that is wrong
     (GradientDescent(), "for p, g in zip([W1, b1, W2, b2], [dW1, db1, dW2, db2]):\n    p -= lr * g", ""),
     (GradientDescent(), "for p, g in [(W1, dW1), (b1, db1), (W2, dW2), (b2, db2)]:\n    p -= lr * g", ""),
@@ -346,6 +348,44 @@ LOOPS = [  # an optimizer, the update as a loop, and the line of it that is wron
         ),
         "",
     ),
+    (GradientDescent(), "for i, k in enumerate(params):\n    params[k] -= lr * grads[k]", ""),
+    (GradientDescent(), f"{DICTIONARY}\nfor p, g in zip(params.values(), grads.values()):\n    p -= lr * g", ""),
+    (
+        GradientDescent(),
+        (
+            f"{DICTIONARY}\ngrads = {{'W2': dW2, 'b2': db2, 'W1': dW1, 'b1': db1}}\n"
+            "for p, g in zip(params.values(), grads.values()):\n    p -= lr * g"
+        ),
+        "p -= lr * g",
+    ),
+    (GradientDescent(), "params = {k: p - lr * grads[k] for k, p in params.items()}", ""),
+    (GradientDescent(), "params = {k: params[k] + lr * grads[k] for k in params}", "+ lr"),
+    (GradientDescent(), f"{LISTS}\nparams = [p - lr * g for p, g in zip(params, gradients)]", ""),
+    (
+        GradientDescent(),
+        "W1, b1, W2, b2 = [p - g for p, g in zip([W1, b1, W2, b2], [dW1, db1, dW2, db2])]",
+        "p - g",
+    ),
+    (GradientDescent(), f"{LISTS}\nfor i in range(len(params)):\n    params[i] -= lr * gradients[i]", ""),
+    (GradientDescent(), f"{LISTS}\nfor i, g in enumerate(gradients):\n    params[i] += lr * g", "+= lr"),
+    (
+        Momentum(0.9),
+        (
+            f"{LISTS}\nvs = [np.zeros_like(p) for p in params]\nfor i in range(4):\n"
+            "    vs[i] = 0.9 * vs[i] + gradients[i]\n    params[i] -= lr * vs[i]"
+        ),
+        "",
+    ),
+    (
+        Adam(),
+        (
+            f"{LISTS}\nms, vs = [np.zeros(p.shape) for p in params], [np.zeros(p.shape) for p in params]\n"
+            "for p, g, m, v in zip(params, gradients, ms, vs):\n"
+            "    m[:] = 0.9 * m + 0.1 * g\n    v[:] = 0.999 * v + 0.001 * g\n"
+            "    p -= lr * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)"
+        ),
+        "v[:] =",
+    ),
 ]
 
 
@@ -353,7 +393,7 @@ LOOPS = [  # an optimizer, the update as a loop, and the line of it that is wron
 def test_an_update_written_as_a_loop_is_judged_turn_by_turn(optimizer, loop, wrong):
     problem = random_problem(3, samples=4, inputs=3, hidden=5, outputs=2, lr=0.1, optimizer=optimizer)
     found = check_lines(WHOLE_PASS + loop, trace(problem).next_problem())
-    turns = [each for each in found.lines if each.lines[0] > 8]
+    turns = [each for each in found.lines if each.lines[0] >= 8]
     text = (WHOLE_PASS + loop).split("\n")
     assert {each.of for each in turns} >= {"W1_new", "b1_new", "W2_new", "b2_new"}, found
     assert all(each.ok for each in found.lines if each.lines[0] < 8)

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from typing import Any
@@ -15,6 +15,7 @@ from backprop_lab.nn.lines import tree_of
 MOST_TURNS = 50
 HALF_OF_ALL = re.compile(r"len\((self\.)?param\w*\) // 2")
 SHOWS = re.compile(r"(print|plt\.[\w.]+|(zs|activations|[\w.]*(loss|cost|hist|err|acc)\w*)\.append)\(")
+ZEROS = re.compile(r"np\.(zeros|zeros_like|empty)\(")  # in a list of what is remembered, one for each parameter
 FROM = re.compile(r"range\((0, |1, |)[^,]*\)")  # in a loop that counts by 1
 COUNTS = re.compile(r"(?:self\.)?(t|step|it|iteration) (?:= \d+|\+= 1|= (?:self\.)?\1 \+ 1)")
 RANDOM = re.compile(r"\b(np\.random|numpy\.random|rng|randn?)\b[.(]")
@@ -75,15 +76,13 @@ class Unrolled(ast.NodeTransformer):
 
     def __init__(self, tree: ast.Module, last: int) -> None:
         """`last` is the number of layers, or 0: so many are `len(parameters) // 2`."""
-        self.known = dict[str, ast.expr]()
+        self.known = dict[str, Sequence[ast.expr]]()
         self.counts = dict[str, ast.expr]()
         self.keys = dict[str, list[str]]()
         for each in ast.walk(tree):
             match each:
-                case ast.Assign([ast.Name() | ast.Attribute() as holder], ast.List() | ast.Tuple() as value):
-                    self.known[bare(holder)] = value
                 case ast.Assign([ast.Name() | ast.Attribute() as holder], ast.Dict(keys)):
-                    self.keys.setdefault(bare(holder), []).extend(str(getattr(key, "value", "")) for key in keys)
+                    self.keys[bare(holder)] = [str(getattr(key, "value", "")) for key in keys]
                 case ast.Assign([ast.Name(name)], value) if last and HALF_OF_ALL.fullmatch(ast.unparse(value)):
                     self.counts[name] = ast.Constant(last)
                 case ast.Subscript(holder, ast.Constant(str(key)), ast.Store()):
@@ -92,9 +91,35 @@ class Unrolled(ast.NodeTransformer):
         named += [f"d{key}" for holder, keys in self.keys.items() for key in keys if "grad" in holder]
         gradients = (re.fullmatch(rf"d({A_PARAMETER.pattern})", name) for name in named if isinstance(name, str))
         self.parameters = [*dict.fromkeys(found[1] for found in gradients if found)]
+        for holder, value in _assigned(tree):
+            match value:
+                case ast.List(elements) | ast.Tuple(elements):
+                    self.known[bare(holder)] = elements
+                case ast.ListComp(made, [ast.comprehension(_, over)]) if ZEROS.match(ast.unparse(made)):
+                    of = bare(holder).rstrip("s")  # vs, the velocities
+                    self.known[bare(holder)] = [ast.Name(f"{of}_{bare(one)}", ast.Load()) for one in self._turns(over)]
 
     def visit_Expr(self, node: ast.Expr) -> Any:
         return None if _only_shows(node) else node
+
+    def visit_Assign(self, node: ast.Assign) -> Any:
+        """`params = [p - lr * g for ...]` is a loop that gives each of them its new value."""
+        match node:
+            case ast.Assign([holder], ast.DictComp(key, value, [ast.comprehension(target, over, [])])):
+                into = ast.Subscript(holder, key, ast.Store())
+            case ast.Assign([holder], ast.ListComp(value, [ast.comprehension(target, over, [])])):
+                if isinstance(holder, ast.Tuple):
+                    self.known[name := "_targets"] = holder.elts
+                elif (name := bare(holder)) not in self.known or ZEROS.match(ast.unparse(value)):
+                    return node
+                into = ast.Subscript(ast.Name(name, ast.Load()), ast.Name("_at", ast.Load()), ast.Store())
+                target = ast.Tuple([ast.Name("_at", ast.Store()), target], ast.Store())
+                over = ast.Call(ast.Name("enumerate", ast.Load()), [over], [])
+            case _:
+                return node
+        loop = ast.copy_location(ast.For(target, over, [ast.Assign([into], value)], []), node)
+        turns = self.visit_For(ast.fix_missing_locations(loop))
+        return node if turns is loop else turns
 
     def visit_If(self, node: ast.If) -> Any:
         self.generic_visit(node)
@@ -116,14 +141,14 @@ class Unrolled(ast.NodeTransformer):
                 return node.body
             if counts and not used & {*_beside_exponents(body)}:  # of Adam's beta1**t, where the first t is 1
                 by = {name: tree_of(name if counts[1] == "1, " else f"{name} - 1") for name in used}
-                return [_Put(by).visit(statement) for statement in node.body]
+                return [_Put(by, {}).visit(statement) for statement in node.body]
         turns = [dict(_pairs(node.target, turn)) for turn in self._turns(node.iter)]
         if not turns or node.orelse or not all(_is_a_name(value) for turn in turns for value in turn.values()):
             return node
         first = turns[0]
-        keys = {name for name, value in first.items() if isinstance(value, ast.Constant)}
-        are_numbers = any(isinstance(getattr(first[name], "value", None), int) for name in keys)
-        if keys & {*_used_otherwise(body, are_numbers)}:
+        keys = {name: value.value for name, value in first.items() if isinstance(value, ast.Constant)}
+        numbers = {name for name, key in keys.items() if isinstance(key, int)}
+        if numbers & {*_used_otherwise(body, self.known)} or (keys.keys() - numbers) & {*_used_otherwise(body, None)}:
             return node
         for each in ast.walk(body):
             match each:
@@ -133,7 +158,7 @@ class Unrolled(ast.NodeTransformer):
                         f"line {each.lineno}, `{ast.unparse(each)}`, gives {name} another array, and {of} stays as it "
                         f"is: `-=`, `+=` and the like change {of} itself"
                     )
-        return [_Put(turn).visit(deepcopy(statement)) for turn in turns for statement in node.body]
+        return [_Put(turn, self.known).visit(deepcopy(statement)) for turn in turns for statement in node.body]
 
     def _turns(self, over: ast.expr) -> Sequence[ast.expr]:
         match over:
@@ -143,20 +168,38 @@ class Unrolled(ast.NodeTransformer):
                 name = bare(over)
                 holds_parameters = PARAMETERS.fullmatch(name) or "grad" in name
                 keys = self.keys.get(name, self.parameters if holds_parameters else [])
-                listed = self.known.get(name, ast.List([ast.Constant(key) for key in dict.fromkeys(keys)]))
-                return self._turns(listed) if listed is not over else ()
+                return self.known.get(name, [ast.Constant(key) for key in dict.fromkeys(keys)])
             case ast.Call(ast.Name("range"), ends, []):
+                lengths = {f"len({name})": ast.Constant(len(each)) for name, each in self.known.items()}
                 with suppress(TypeError, ValueError):  # where one is no number that is written out
-                    known = [_Put(self.counts).visit(deepcopy(end)) for end in ends]
-                    numbers = range(*map(ast.literal_eval, known))
+                    known = [_Put(self.counts, {}).visit(deepcopy(end)) for end in ends]
+                    numbers = range(*(ast.literal_eval(lengths.get(ast.unparse(end), end)) for end in known))
                     return [ast.Constant(number) for number in numbers] if len(numbers) <= MOST_TURNS else ()
             case ast.Call(ast.Name("zip"), each, []):
                 return [ast.Tuple([*turn]) for turn in zip(*map(self._turns, each), strict=False)]
-            case ast.Call(ast.Name("list" | "sorted"), [inner], []) | ast.Call(ast.Attribute(inner, "keys"), [], []):
+            case ast.Call(ast.Name("enumerate"), [inner], []):
+                return [ast.Tuple([ast.Constant(at), turn]) for at, turn in enumerate(self._turns(inner))]
+            case ast.Call(ast.Attribute(inner, "values"), [], []) if (
+                bare(inner) in self.keys
+            ):  # in the order of the text
+                return [ast.Subscript(inner, key, ast.Load()) for key in self._turns(inner)]
+            case ast.Call(ast.Name("sorted"), [inner], []):
+                return sorted(self._turns(inner), key=lambda turn: str(getattr(turn, "value", "")))
+            case ast.Call(ast.Name("list"), [inner], []) | ast.Call(ast.Attribute(inner, "keys"), [], []):
                 return self._turns(inner)
             case ast.Call(ast.Attribute(inner, "items"), [], []):
                 return [ast.Tuple([key, ast.Subscript(inner, key, ast.Load())]) for key in self._turns(inner)]
         return ()
+
+
+def _assigned(tree: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """What is written to by name, and what is written there."""
+    for each in ast.walk(tree):
+        match each:
+            case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)):
+                yield from zip(targets, values, strict=False)
+            case ast.Assign([ast.Name() | ast.Attribute() as target], value):
+                yield target, value
 
 
 def _names(part: ast.AST) -> Iterator[str]:
@@ -208,18 +251,28 @@ def _is_a_name(value: ast.expr) -> bool:
     return isinstance(key, ast.Name | ast.Attribute) or isinstance(getattr(key, "value", None), of_a_key)
 
 
-def _used_otherwise(body: ast.AST, are_numbers: bool) -> Iterator[str]:
-    """The names in a body but for those in keys: `params[name]`, `params["W" + str(n)]`; a number alone is a place."""
+def _used_otherwise(body: ast.AST, lists: Container[str] | None) -> Iterator[str]:
+    """The names in a body but for those in keys, `params[name]`, `params["W" + str(n)]`, and in places of some lists.
+
+    The lists are given where the names stand for numbers.
+    """
     match body:
         case ast.Subscript(holder, key) if _has_text(key) or (
-            isinstance(key, ast.Name | ast.BinOp) and not are_numbers
+            isinstance(key, ast.Name | ast.BinOp) and (lists is None or bare(holder) in lists)
         ):
-            yield from _used_otherwise(holder, are_numbers)
+            yield from _used_otherwise(holder, lists)
         case ast.Name(name):
             yield name
         case _:
             for each in ast.iter_child_nodes(body):
-                yield from _used_otherwise(each, are_numbers)
+                yield from _used_otherwise(each, lists)
+
+
+def _in_place_of(node: ast.expr, value: ast.expr) -> Any:
+    value = deepcopy(value)
+    if hasattr(value, "ctx"):
+        value.ctx = node.ctx  # type: ignore[attr-defined]
+    return ast.copy_location(value, node)
 
 
 def _has_text(part: ast.expr) -> bool:
@@ -237,31 +290,35 @@ def _pairs(target: ast.expr, turn: ast.expr) -> Iterator[tuple[str, ast.expr]]:
 
 
 class _Put(ast.NodeTransformer):
-    """Values in place of names, and what is put together, such as `"W" + str(0 + 1)`, as one."""
+    """Values in place of names and of places in lists, and what is put together, as `"W" + str(0 + 1)` is, as one."""
 
-    def __init__(self, values: Mapping[str, ast.expr]) -> None:
-        self.values = values
+    def __init__(self, values: Mapping[str, ast.expr], lists: Mapping[str, Sequence[ast.expr]]) -> None:
+        self.values, self.lists = values, lists
 
     def visit_Name(self, node: ast.Name) -> Any:
-        value: Any = deepcopy(self.values.get(node.id, node))
-        if hasattr(value, "ctx"):
-            value.ctx = node.ctx
-        return ast.copy_location(value, node)
+        return _in_place_of(node, self.values.get(node.id, node))
 
-    def visit_Call(self, node: ast.Call) -> ast.expr:
+    def visit_Subscript(self, node: ast.Subscript) -> Any:
+        self.generic_visit(node)
+        match node.slice:
+            case ast.Constant(int(at)) if at < len(listed := self.lists.get(bare(node.value), ())):
+                return _in_place_of(node, listed[at])
+        return node
+
+    def visit_Call(self, node: ast.Call) -> Any:
         self.generic_visit(node)
         match node:
             case ast.Call(ast.Name("str"), [ast.Constant(number)], []):
-                return ast.copy_location(ast.Constant(str(number)), node)
+                return _in_place_of(node, ast.Constant(str(number)))
         return node
 
-    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+    def visit_BinOp(self, node: ast.BinOp) -> Any:
         self.generic_visit(node)
         match node:
             case ast.BinOp(ast.Constant(str(one)), ast.Add(), ast.Constant(str(other))):
-                return ast.copy_location(ast.Constant(one + other), node)
+                return _in_place_of(node, ast.Constant(one + other))
             case ast.BinOp(ast.Constant(int(number)), ast.Add(), ast.Constant(int(more))):
-                return ast.copy_location(ast.Constant(number + more), node)
+                return _in_place_of(node, ast.Constant(number + more))
         return node
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
