@@ -28,7 +28,7 @@ from backprop_lab.reading.scale import scales_of
 from backprop_lab.reading.slopes import is_slope, value_of
 from backprop_lab.step.number_format import format_number
 from backprop_lab.training.history import Remembered
-from backprop_lab.ui.board.board import Board
+from backprop_lab.ui.board.board import SMALLEST_LABEL, Board
 from backprop_lab.ui.board.cells import in_cell
 from backprop_lab.ui.board.colours import COLOURS, digit_colours, in_few_colours
 from backprop_lab.ui.board.layout import ACROSS, DOWN, READABLE
@@ -237,6 +237,17 @@ def test_on_a_phone_every_box_has_its_name(optimizer, layers):
         setup = Setup("random", samples=4, layers=layers, norm=norm, dropout=dropout, optimizer=optimizer)
         board = Board(trace(setup.problem()), 386, 330, 2)
         assert {box.name for box in board.boxes} == {*board.labels}, (norm, dropout)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_on_a_laptop_every_box_has_its_name_or_as_much_of_it_as_there_is_room_for(layers):
+    for norm, dropout, optimizer in product(("BatchNorm", "LayerNorm"), ("none", "0.2"), ("momentum", "Adam")):
+        setup = Setup("random", samples=4, layers=layers, norm=norm, dropout=dropout, optimizer=optimizer)
+        board = Board(trace(setup.problem()), 806, 330, 2)
+        labels = {box.name: board.labels[box.name] for box in board.boxes if not is_slope(box.name)}
+        cut = {name: word.text.removesuffix("…") for name, word in labels.items() if word.text != name}
+        assert all(name.startswith(text) and len(text) > 2 for name, text in cut.items()), cut
+        assert all(word.size >= SMALLEST_LABEL for word in labels.values())
 
 
 @pytest.mark.parametrize("optimizer", [Momentum(), Adam()])

@@ -288,13 +288,16 @@ def _frame(box: Box, top: int, bottom: int, left: int, right: int) -> list[tuple
 def _label(trace: Trace, box: Box, layout: Layout, mark: str = "") -> Word | None:
     """The name of a matrix, or of a slope its formula, such as `H1 > 0`; a short one where that could not be read.
 
-    With memories, "new" would not say which: it is the name or none. A `mark` is put behind it, or in its place.
+    With memories, "new" would not say which: it is the name, or as much of it as can be read. A `mark` is put behind it,
+    or in its place.
     """
     texts = [slope_of(trace, box.name).code, "slope"] if is_slope(box.name) else [box.name]
     if box.row == "new weights" and box.name not in SCALARS and not trace.problem.lines.memories:
         texts.append("new")
     texts = [f"{text} {mark}" for text in texts] + [mark] if mark else texts
-    return _fitting(texts, box, layout, layout.font, bold=True)
+    cut = (f"{texts[-1][:letters]}…" for letters in range(len(texts[-1]) - 1, 2, -1))
+    ways = (_fitting(way, box, layout, layout.font, bold=True) for way in (texts, *([text] for text in cut)))
+    return next(filter(None, ways), None)
 
 
 def _note(trace: Trace, box: Box, layout: Layout) -> Word | None:
