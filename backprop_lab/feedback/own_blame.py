@@ -6,7 +6,7 @@ from typing import Any
 from backprop_lab.feedback.own_found import SAME, Found
 from backprop_lab.feedback.own_names import A_DIFFERENCE, Layout, Names
 from backprop_lab.feedback.own_pass import WITH_SLOPE, Pass
-from backprop_lab.feedback.own_text import Statement
+from backprop_lab.feedback.own_text import Statement, without_a_little_more
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program
 from backprop_lab.step.trace import Trace
@@ -28,11 +28,15 @@ def best_pass(
     With `guesses`, names that say no gradient for certain may be others, or parts of the learner's own.
     """
 
-    def run(blamed: Blamed) -> Pass:
-        return Pass(statements, [Names(problem, each, layout, own) for each in traces], blamed)
+    def best_of(lines: list[Statement]) -> Pass:
+        def run(blamed: Blamed) -> Pass:
+            return Pass(lines, [Names(problem, each, layout, own) for each in traces], blamed)
 
-    best = _with_own_parts(run({}), run) if guesses else run({})
-    return _with_factors(_with_guesses(_with_wrong_ones(best, run), run, guesses), run)
+        best = _with_own_parts(run({}), run) if guesses else run({})
+        return _with_updates(_with_factors(_with_guesses(_with_wrong_ones(best, run), run, guesses), run), run)
+
+    best, exact = best_of(statements), [without_a_little_more(each) for each in statements]
+    return best if best.cost == (0, 0) or exact == statements else min(best, best_of(exact), key=lambda each: each.cost)
 
 
 def _with_own_parts(best: Pass, run: Run) -> Pass:
@@ -69,6 +73,18 @@ def _with_guesses(best: Pass, run: Run, guesses: bool) -> Pass:
     return best
 
 
+def _with_updates(best: Pass, run: Run) -> Pass:
+    """The same with gradients of parameters taken for parts of an update that is right: it has the penalty, or 1/m."""
+    names = best.names[0]
+    for wrong in best.found:
+        owner = names.trace.owner(wrong.of)
+        if wrong.ok is False and wrong.values and owner in names.problem.parameters and wrong.of != f"{owner}_new":
+            tried = run({**best.blamed, wrong.lines[-1]: 0.0})
+            is_right = any(each.of == f"{owner}_new" and each.ok for each in tried.found)
+            best = tried if is_right and tried.cost < best.cost else best
+    return best
+
+
 def _is_in_wrong_lines(name: str, best: Pass) -> bool:
     """Whether all lines that use a value are wrong: if its name says nothing, it may not be the one that was meant."""
     using = [each for each in best.found if any(name in best.statements[at].reads for at in each.lines)]
@@ -99,8 +115,9 @@ def _with_factors(best: Pass, run: Run) -> Pass:
         odd.sort(key=lambda found: bool(A_DIFFERENCE.fullmatch(found.name)))
         left = {found.mistaken for found in best.found if not found.is_on_the_way} - {1.0}
         if best.cost > (0, 0):
-            tried = ((found, factor) for found in odd for factor in (*(found.own_factor * n for n in counts), *left))
-            better = min((blaming(*each) for each in tried), key=lambda each: (each.cost, each.inherited))
+            ways = [(found, factor) for found in odd for factor in (*(found.own_factor * n for n in counts), *left)]
+            ways.sort(key=lambda each: abs(each[0].own_factor - each[1]) > SAME * abs(each[1]))  # its own first
+            better = min((blaming(*each) for each in ways), key=lambda each: (each.cost, each.inherited))
             if (better.cost, better.inherited) < (best.cost, best.inherited):
                 best = better
                 continue

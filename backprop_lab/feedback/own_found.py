@@ -1,12 +1,15 @@
 """A value that a learner's lines have given, and how near it is to one of the step."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
 
 from backprop_lab.feedback.answers import a_kind
+from backprop_lab.feedback.own_names import Names
 from backprop_lab.nn.arrays import NUMBERS
 from backprop_lab.nn.layers import Array
 
@@ -45,7 +48,7 @@ class Found:
 
 def turned(value: Array, right: Array) -> tuple[Array | None, Array | None]:
     """A value in the shape of the right one, as it is and transposed; None where it has no room for that."""
-    same = [n for n in value.shape if n > 1] == [n for n in right.shape if n > 1]
+    same = value.size == right.size and [n for n in value.shape if n > 1] == [n for n in right.shape if n > 1]
     across = value.ndim == 2 and value.T.shape == right.shape
     return value.reshape(right.shape) if same else None, value.T if across else None
 
@@ -75,3 +78,28 @@ def are_same(one: Any, other: Any) -> bool:
 def rounded(factor: float) -> float:
     """1 for what is 1 but for rounding."""
     return 1.0 if abs(factor - 1) <= SAME else factor
+
+
+def fit_of(names: Sequence[Names], values: Sequence[Any], of: str) -> tuple[float, bool] | None:
+    """How many times a value of the step these are, on all problems, and whether they are transposed; or None."""
+    pairs = [(np.asarray(value), np.asarray(each.trace[of])) for value, each in zip(values, names, strict=True)]
+    has_state = any(map(np.ndim, getattr(names[0].problem, "state", {}).values()))
+    if not has_state or not pairs[0][1].any():  # at first, where a state is 0, what is small shows best
+        pairs = pairs[1:] or pairs  # those with numbers of our own, which nothing is special about
+    first = names[0].layout.is_across(names[0].trace, of)
+    for is_turned in (first, not first):
+        each = (factor_of(turned(value, right)[is_turned], right) for value, right in pairs)
+        factors = [*takewhile(math.isfinite, each)]
+        if len(factors) == len(pairs) and np.ptp(factors) <= SAME * abs(factors[0]):
+            return rounded(float(np.mean(factors))), is_turned
+    return None
+
+
+def has_its_slope(names: Sequence[Names], of: str, values: Sequence[Any]) -> bool:
+    """Whether these are a gradient with the slope of its value in it, where no gradient of the step is that."""
+    is_across = names[0].layout.is_across(names[0].trace, of)
+    right = [each.with_its_slope(of) for each in names]
+    if right[0] is None:
+        return False
+    pairs = [(turned(np.asarray(value), each)[is_across], each) for value, each in zip(values, right, strict=True)]
+    return all(rounded(factor_of(*pair)) == 1 for pair in pairs)

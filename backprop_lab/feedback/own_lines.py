@@ -202,7 +202,8 @@ def _told(found: Found, best: Pass, only_so: Mapping[int, str], used: set[str]) 
     if found.ok:
         return Line(numbers, text, found.of, True, _right(found) + only_so.get(found.lines[-1], ""))
     if sentence := _wrong(found, best, used):
-        elsewhere = _parts_of(found, best) if "should be" in sentence else ""  # no mistake is named
+        is_open = "should be" in sentence or "a number of its own" in sentence  # no mistake is named
+        elsewhere = _parts_of(found, best) if is_open else ""
         return Line(numbers, text, found.of, False, f"wrong: {sentence}{elsewhere}")
     return Line(numbers, text, found.of, True, _right(found))
 
@@ -248,7 +249,7 @@ def _wrong(found: Found, best: Pass, used: set[str]) -> str:
         how_many = int(np.sum(wrong))
         count = f"; {how_many} of its {wrong.size} numbers differ{'s' * (how_many == 1)}" if wrong.size > 1 else ""
         return f"{found.name}{[*where] or ''} should be {mine}, and is {yours}{count}"
-    return _in_their_words(sentence.rstrip("."), found, best, used)
+    return _in_their_words(sentence.rstrip("., "), found, best, used)
 
 
 def _as_written(feedback: Feedback, found: Found, best: Pass) -> str:
@@ -299,9 +300,10 @@ def _read_in(lines: Sequence[int], best: Pass) -> tuple[set[str], str]:
 
 def _parts_of(found: Found, best: Pass) -> str:
     """Where else the mistake may be: in values of the learner's own that a line is made of, and which nobody judges."""
-    reads = {name for at in found.lines for name in best.statements[at].reads} - {each.name for each in best.found}
+    reads = _read_in(found.lines, best)[0] - {each.name for each in best.found}
     lines = {each.name: each.line for each in best.statements[: found.lines[-1]] if each.name in reads}
-    own = [name for name in lines if np.ndim(best.known[0].get(name, 0)) and not best.names[0].has(name)]
+    known, has = best.known[0], best.names[0].has
+    own = [name for name in lines if isinstance(known.get(name), np.ndarray) and known[name].ndim and not has(name)]
     return f"; or the mistake is in {listed([f'{name} of line {lines[name]}' for name in own])}" if own else ""
 
 
@@ -309,6 +311,8 @@ def _in_their_words(sentence: str, found: Found, best: Pass, used: set[str]) -> 
     """A sentence with the learner's own names in it; where they have columns for rows, it says so of lines."""
     names, theirs = best.names[0], {}
     for name in sorted(used, reverse=True):
+        if isinstance(best.known[0].get(name), int | float) and np.ndim(names.trace.get(names.of(name), 0)):
+            continue  # `h = 6` is how many there are
         theirs[(names.is_sure(name) and names.gradient(name)) or names.of(name)] = name
     theirs |= {each.of: each.name for each in best.found}
     for no_name in ("", "step"):  # which is a word as well

@@ -15,14 +15,23 @@ from backprop_lab.step.trace import Trace
 
 BEFORE, AFTER = {"z", "y", "s", "net", "lin", "pre"}, {"a", "h", "o", "out", "act", "hidden"}
 INPUTS, TARGETS = {"x", "inputs", "data", "features"}, {"y", "t", "target", "targets", "labels", "y_true", "onehot"}
+INPUTS |= {"x_train", "train_x", "x_batch", "batch_x", "xb", "x_b", "x_mini"}
+TARGETS |= {"y_train", "train_y", "y_batch", "batch_y", "yb", "y_b", "y_mini"}
+HELD_OUT = {"x_test", "y_test", "x_val", "y_val", "x_dev", "y_dev", "test_x", "test_y"}
 PREDICTED = {"y_hat", "yhat", "y_pred", "pred", "preds", "prediction", "predictions", "out", "output", "o", "al"}
 PROBABILITIES, SCORES = {"probs", "prob", "p", "softmax"}, {"scores", "logits", "zl"}
+WEIGHTS = {"w", "b", "weight", "weights", "bias", "theta"}
+JOINS = re.compile(  # weights of two layers by what they lead from or to
+    r"(?:w|weights?|b|bias(?:es)?)_?(?:(h|hid|hidden|ih|in|input_hidden)|o|out|output|ho|hidden_output)"
+)
 HIDDEN = {"h", "hidden", "hidden_layer", "a", "hid", "h1"}
 COUNTS = {"m", "n", "num_train", "batch_size", "n_samples", "num_samples", "num_examples", "batch", "bs"}
 RATES = {"lr", "learning_rate", "alpha", "eta", "rate"}
+BY_RUNNING = "diagnose runs any code, given your loss as a function"
 WORDS = {"xnorm": "xhat", "mean": "mu", "variance": "var"}  # of a norm, besides those that the package has
 D = re.compile(r"(?:d(?:[LlJEC]|[Ll]oss|[Cc]ost)_?d|gradient_|grad_?|nabla_?|[Δ∇]_?|g_|g(?=[Wwb]\d)|delta_?|d_?)(?=\w)")
 OF_IT = re.compile(r"(\w+?)_?(?:grad|gradient)")
+WRITTEN_DOWN = re.compile(r"(?:self\.)?(\w+) = (\d+)")
 NUMBERED = re.compile(r"(.+?)_?(\d+)")
 A_GRADIENT = re.compile(
     r"[Δ∇]\w+|d(?!ata|im|epth|type)\w*|delta\w*|δ\w*|g_\w+|g[Wwb]\d+|nabla\w*|grad\w*|.*_(grad|gradient|delta)|err(or)?\w*"
@@ -37,6 +46,7 @@ ACTIVATED = re.compile(r"([a-z]+)(\d*)_(?:relu|act|tanh|sigmoid|drop)")
 class Layout:
     """How a learner lays out their arrays: samples in columns, W with a row for each output, flat biases, labels.
 
+    `from_1` says that the numbers of what leaves and enters layers count the input, so that a1 is X and z2 is Y1.
     `before` is the letter that stands for what enters an activation, such as a where h stands for what leaves it, or h
     beside `h_relu`; `scores` says that the last output is meant before the softmax, `masks` that `D1` is a mask, and
     `squares` that the v and s of Adam are what is called m and v here.
@@ -46,6 +56,7 @@ class Layout:
     rows_of_outputs: bool = False
     flat: bool = False
     labels: bool = False
+    from_1: bool = False
     before: str = ""
     scores: bool = False
     masks: bool = False
@@ -100,6 +111,9 @@ class Names:
                 self.before.setdefault(stage.number, stage.Y)  # a norm has the number of what is before it
             self.after[stage.number] = stage.Y
         self.last = max(self.after)
+        self.last_value = self.last + layout.from_1
+        if layout.from_1:
+            self.before, self.after = ({n + 1: of for n, of in each.items()} for each in (self.before, self.after))
         self.samples = next((len(value) for value in problem.data.values() if np.ndim(value)), 1)
 
     def of(self, name: str) -> str:
@@ -120,12 +134,14 @@ class Names:
         numbered = NUMBERED.fullmatch(short)
         letter, number = (numbered[1], int(numbered[2])) if numbered else (short, -1)
         predicted = "P" if "P" in self.trace and not self.layout.scores else "y_pred"
-        if letter in ("w", "b", "weights", "bias") and (number > 0 or self.last == 1):
-            return f"{'W' if letter[0] == 'w' else 'b'}{number if number > 0 else 1}"
+        if joins := JOINS.fullmatch(short) if self.last == 2 else None:
+            return f"{'b' if short[0] == 'b' else 'W'}{1 if joins[1] else 2}"
+        if letter in WEIGHTS and (number > 0 or self.last < 2 + (letter in ("w", "b"))):
+            return f"{'b' if letter[0] == 'b' else 'W'}{number if number > 0 else 1}"
         if number < 0:
             return self._unnumbered(name, short, predicted)
         if letter in AFTER and letter != self.layout.before:
-            return predicted if number == self.last else self.after.get(number, "")
+            return predicted if number == self.last_value else self.after.get(number, "")
         return self.before.get(number, "") if letter in BEFORE | AFTER else ""
 
     def _of_the_step(self, name: str, short: str) -> str:
@@ -154,9 +170,9 @@ class Names:
             if short in known and not (name == "p" and getattr(self.problem, "masks", None)):  # that of a dropout
                 return meant if meant in self.trace else predicted
         if short in SCORES or (short in ("z", "s") and self.last == 1):
-            return self.before[self.last]
+            return self.before[self.last_value]
         if short in HIDDEN and self.last == 2:
-            return self.before[1] if self.layout.before == short else self.after[1]
+            return (self.before if self.layout.before == short else self.after)[self.last_value - 1]
         return predicted if short in PREDICTED or (short in HIDDEN and self.last == 1) else ""
 
     def _there(self, name: str) -> str:
@@ -221,6 +237,25 @@ class Names:
             return self.samples
         return self.trace["lr"] if meant == "lr" else self.layout.laid_out(self.trace, meant)
 
+    def are_other_data(self, name: str, value: Any) -> bool:
+        """Whether a line makes other numbers of the data, such as scaled ones: those of the problem stay."""
+        of = self.of(name)
+        if isinstance(self.problem, Program) or of not in self.problem.data or not isinstance(value, np.ndarray):
+            return False
+        mine, theirs = np.sort(np.ravel(self.trace[of])), np.sort(value.ravel())
+        return mine.size == theirs.size and not np.array_equal(mine, theirs)
+
+    def counts_other_data(self, line: str) -> bool:
+        """Whether a line writes down how many samples other data have."""
+        written = WRITTEN_DOWN.fullmatch(line)
+        lengths = {length for value in self.trace.values() for length in np.shape(value)}
+        return bool(written and written[1].lower() in COUNTS and int(written[2]) not in lengths)
+
+    @property
+    def outputs(self) -> set[str]:
+        """What leaves and enters the layers."""
+        return {*self.before.values(), *self.after.values(), "P", "y_pred"} - {"X"}
+
     def is_on_the_way(self, name: str) -> bool:
         """Whether a gradient is that of a value, and not of a parameter."""
         return self.trace.role(name) != "new" and self.trace.owner(name) not in self.trace.given
@@ -260,3 +295,15 @@ class Names:
         """Every gradient in the order of the backward pass, then what is new."""
         for role in ("gradient", "new"):
             yield from (step.name for step in self.trace.steps if step.role == role)
+
+
+def what_is(name: str, line: str) -> str:
+    """What is asked about a name that means nothing here."""
+    if (attribute := re.search(rf"\b{re.escape(name)}\.(\w+)", line)) and not hasattr(np.ndarray, attribute[1]):
+        return f"what is {name}? Of modules only NumPy is known here, as np: write it with that"
+    is_called = re.search(rf"\b{re.escape(name)}\(", line)
+    if re.match("[A-Z][A-Za-z]{2}", name) and (is_called or name not in line):
+        return f"{name} is a class, and only lines are followed here; {BY_RUNNING}"
+    by_letter = {"x": "X", "y": "y", "t": "y", "w": "W1", "b": "b1"}.get(name[:1].lower(), "H1")
+    meant = f"np.{name}" if is_called and hasattr(np, name) else "your_function" if is_called else repr(by_letter)
+    return f"what is {name}? Say it, as in names={{{name!r}: {meant}}}, or write it out"

@@ -4,22 +4,22 @@ A value is right if it is always the same gradient of the step, on one network w
 times one factor, which a later line takes off again: so 1/m may stand in the line of dZ or of dW.
 """
 
-import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
-from itertools import takewhile
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from backprop_lab.feedback.own_found import SAME, Found, are_same, factor_of, no_numbers, rounded, turned
-from backprop_lab.feedback.own_names import A_GRADIENT, Names
-from backprop_lab.feedback.own_text import BY_RUNNING, FUNCTIONS, Statement
+from backprop_lab.feedback.own_found import SAME, Found, are_same, fit_of, has_its_slope, no_numbers, turned
+from backprop_lab.feedback.own_names import A_GRADIENT, Names, what_is
+from backprop_lab.feedback.own_text import FUNCTIONS, Statement
 from backprop_lab.feedback.plain_words import another_name, in_plain_words
 
 MASKS = re.compile("[<>]")
+A_COPY = re.compile(r"\w+\d = \w+\d")
+SOME_CELLS = re.compile("[<>]|==")  # of a line that changes these alone
 WITH_SLOPE = "with its slope"
 ZEROS = re.compile(r"= (?:np\.)?(?:zeros|empty|zeros_like|empty_like)\(|= 0(?:\.0)?$")
 MORE = re.compile(r"\w+ [-+]= ")
@@ -49,11 +49,14 @@ class Pass:
         self.raw: dict[str, list[Any]] = {}  # as the lines gave it, right or wrong
         self.unfinished = set[str]()  # what cannot be run, as long as no line begins it anew
         self.learnt = set[str]()  # names for values of the step, which a line has given
+        self.later = set[str]()  # new parameters, and what is computed with them, which is of the next step
         self.found: list[Found] = []
         self.meant = meant | {names[0].gradient(each.name) for each in statements}
         for at, statement in enumerate(statements):
             if statement.name in self.unfinished and MORE.match(statement.text):
                 continue  # nobody knows to what it would have been added
+            if names[0].counts_other_data(statement.text):
+                continue
             self.unfinished.discard(statement.name)
             before = self.since.get(statement.name, []) if statement.goes_on else []
             if not statement.goes_on and statement.name in self.learnt:
@@ -63,11 +66,15 @@ class Pass:
             self.since[statement.name] = [*before, at]
             found = self._run(statement)
             is_there = statement.name in self.known[0]
+            if self.later & statement.reads and not self._may_be_a_gradient(statement.name, statement.reads):
+                self.later.add(statement.name)
+                continue
             if found is None and is_there and self._is_done(statements[at + 1 :], statement.name):
                 found = self._judged(statement.name, any(each.name == statement.name for each in statements[at + 1 :]))
                 self.since.pop(statement.name, None)
             if found is not None:
                 self.found.append(found)
+                self.later |= {found.name} & {found.of.removesuffix("_new")} & {*names[0].problem.parameters}
 
     @property
     def cost(self) -> tuple[int, int]:
@@ -136,7 +143,7 @@ class Pass:
         ]
         if missing:
             self.unknown[name] = what = self.unknown.get(missing[0], missing[0])
-            sentence = _what_is(what, statement.text)
+            sentence = what_is(what, statement.text)
             for known in self.known:
                 known.pop(name, None)
             return self._stopped(name, reads, None, sentence) if of or self._may_be_a_gradient(name, reads) else None
@@ -153,6 +160,10 @@ class Pass:
                 sentence += f", and {name} should have {np.shape(laid_out)}"
             return self._stopped(name, reads, False, sentence)
         if not statement.goes_on and self._begins(name, values):
+            return None
+        if self.names[0].are_other_data(name, values[0]):
+            for known in self.known:
+                known.pop(name, None)
             return None
         self.before = [known.get(name) for known in self.known]
         for known, value in zip(self.known, values, strict=True):
@@ -220,15 +231,15 @@ class Pass:
         sure, last = bool(of) and names.is_sure(name), self.statements[lines[-1]]
         through = [names.following(of)] if len(lines) > 1 and of else []  # as `dh1[h1 <= 0] = 0` goes through the ReLU
         candidates = [of, *through, *self.also(name)] if sure else [*filter(None, [of]), *names.all_gradients()]
-        fits = [(each, *fit) for each in dict.fromkeys(candidates) if (fit := self._fit(values, each))]
+        fits = [(each, *fit) for each in dict.fromkeys(candidates) if (fit := fit_of(self.names, values, each))]
         meant, has_slope = self.blamed.get(lines[-1]), self.blamed.get(lines[-1]) == WITH_SLOPE
         meant = None if has_slope else meant
         fits = [fit for fit in fits if not isinstance(meant, str) or fit[0] == meant]
         fits.sort(key=lambda fit: min(abs(fit[1] / entering - 1), abs(fit[1] - 1)) > SAME)
-        if fits and len(lines) > 1 and MASKS.search(last.text) and all(map(are_same, values, self.before)):
+        if fits and len(lines) > 1 and SOME_CELLS.search(last.text) and all(map(are_same, values, self.before)):
             of, fits = names.following(fits[0][0]), []  # the last line should have done something, and did not
         note = next((self.untold[each] for each in sorted(read) if each in self.untold), "")
-        if not fits and self._has_its_slope(of, values):
+        if not fits and has_its_slope(self.names, of, values):
             return None  # a part of the learner's own
         if not fits:
             seen = {found.of for found in self.found}
@@ -266,14 +277,10 @@ class Pass:
             return None
         return found
 
-    def _has_its_slope(self, of: str, values: Sequence[Any]) -> bool:
-        """Whether these are a gradient with the slope of its value in it, where no gradient of the step is that."""
-        is_across = self.names[0].layout.is_across(self.names[0].trace, of)
-        right = [each.with_its_slope(of) for each in self.names]
-        if right[0] is None:
-            return False
-        pairs = [(turned(np.asarray(value), each)[is_across], each) for value, each in zip(values, right, strict=True)]
-        return all(rounded(factor_of(*pair)) == 1 for pair in pairs)
+    def _stays(self, name: str, at: int) -> bool:
+        """Whether only one statement writes a name, and gradients are computed with it."""
+        others = [each for each in self.statements if each.name == name]
+        return len(others) == 1 and any(name in each.reads for each in self.statements[at + 1 :])
 
     def _forward(self, name: str, values: Sequence[Any], lines: list[int]) -> Found | None:
         """A line of the forward pass gives a name to a value, or is wrong; any other is the learner's own.
@@ -282,14 +289,16 @@ class Pass:
         """
         names, right = self.names[0], [step.name for step in self.names[0].trace.steps if step.role == "value"]
         meant = names.of(name)
-        for of in dict.fromkeys([*filter(None, [meant]), *right]):
-            if (fit := self._fit(values, of)) and fit[0] == 1:
+        is_copy = A_COPY.fullmatch(self.statements[lines[-1]].text) and meant in right
+        for of in dict.fromkeys([*filter(None, [meant]), *([] if is_copy else right)]):
+            if (fit := fit_of(self.names, values, of)) and fit[0] == 1:
                 if name not in names.own:
                     self.learnt.add(name)
                 for each in self.names:
                     each.own[name] = of
                 return Found(lines, name, of, True, list(values), 1.0) if names.is_of_the_update(of) else None
-        if meant not in right or not name[-1:].isdigit() or np.asarray(values[0]).dtype == bool:
+        is_named = name[-1:].isdigit() or (meant in names.outputs and self._stays(name, lines[-1]))
+        if meant not in right or not is_named or np.asarray(values[0]).dtype == bool:
             return None
         found = Found(lines, name, meant, False, list(values), is_on_the_way=True)
         self._put_right(found, 1.0)
@@ -300,31 +309,8 @@ class Pass:
             self.factors[found.name] = factor
         for at, (known, names) in enumerate(zip(self.known, self.names, strict=True)):
             right = factor * names.right(found.of, found.has_its_slope)
-            is_across = bool(found.values) and np.shape(found.values[at]) == right.T.shape != right.shape
-            known[found.name] = right.T if is_across else right
-
-    def _fit(self, values: Sequence[Any], of: str) -> tuple[float, bool] | None:
-        """How many times a value of the step these are, on all problems, and whether they are transposed; or None."""
-        pairs = [
-            (np.asarray(value), np.asarray(names.trace[of])) for value, names in zip(values, self.names, strict=True)
-        ]
-        has_state = any(map(np.ndim, getattr(self.names[0].problem, "state", {}).values()))
-        if not has_state or not pairs[0][1].any():  # at first, where a state is 0, what is small shows best
-            pairs = pairs[1:] or pairs  # those with numbers of our own, which nothing is special about
-        first = self.names[0].layout.is_across(self.names[0].trace, of)
-        for is_turned in (first, not first):
-            each = (factor_of(turned(value, right)[is_turned], right) for value, right in pairs)
-            factors = [*takewhile(math.isfinite, each)]
-            if len(factors) == len(pairs) and np.ptp(factors) <= SAME * abs(factors[0]):
-                return rounded(float(np.mean(factors))), is_turned
-        return None
-
-
-def _what_is(name: str, line: str) -> str:
-    if (attribute := re.search(rf"\b{re.escape(name)}\.(\w+)", line)) and not hasattr(np.ndarray, attribute[1]):
-        return f"what is {name}? Of modules only NumPy is known here, as np: write it with that"
-    is_called = re.search(rf"\b{re.escape(name)}\(", line)
-    if re.match("[A-Z][A-Za-z]{2}", name) and (is_called or name not in line):
-        return f"{name} is a class, and only lines are followed here; {BY_RUNNING}"
-    meant = f"np.{name}" if is_called and hasattr(np, name) else "your_function" if is_called else "'H1'"
-    return f"what is {name}? Say it, as in names={{{name!r}: {meant}}}, or write it out"
+            shape = np.shape(found.values[at]) if found.values else np.shape(right)
+            is_flat = len(shape) == 1 and shape == (np.size(right),)
+            known[found.name] = (
+                right.ravel() if is_flat else right.T if shape == right.T.shape != right.shape else right
+            )

@@ -1,32 +1,42 @@
-"""A learner's script as plain lines: loops as their turns, and nothing twice that is judged where it stands."""
+"""A learner's script without what is not judged: what the problem has already, what only shows, and what nobody uses.
+
+Functions are judged where they stand, in the order in which they are called, and not again where they are called.
+"""
 
 import ast
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import suppress
-from copy import deepcopy
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from backprop_lab.feedback.own_names import INPUTS, RATES, TARGETS
+from backprop_lab.feedback.own_names import A_GRADIENT, HELD_OUT, INPUTS, RATES, TARGETS
 from backprop_lab.feedback.own_spellings import A_PARAMETER, PARAMETERS, bare
 from backprop_lab.nn.forms import is_written
-from backprop_lab.nn.lines import tree_of
 
-MOST_TURNS = 50
-HALF_OF_ALL = re.compile(r"len\((self\.)?param\w*\) // 2")
-SHOWS = re.compile(r"(print|plt\.[\w.]+|(zs|activations|[\w.]*(loss|cost|hist|err|acc)\w*)\.append)\(")
-ZEROS = re.compile(r"np\.(zeros|zeros_like|empty)\(")  # in a list of what is remembered, one for each parameter
-FROM = re.compile(r"range\((0, |1, |)[^,]*\)")  # in a loop that counts by 1
+NOTES = r"[\w.]*(?:loss|cost|hist|err|acc)\w*"  # a list of what has come of each turn
+SHOWS = re.compile(
+    rf"(print|(plt|ax\w*|axs\[.+\]|fig|sns|logg\w+|pbar|tqdm)\.[\w.]+|plot\w*|(zs|activations|{NOTES})(\[.+\])?\.append)\("
+)
 COUNTS = re.compile(r"(?:self\.)?(t|step|it|iteration) (?:= \d+|\+= 1|= (?:self\.)?\1 \+ 1)")
-RANDOM = re.compile(r"\b(np\.random|numpy\.random|rng|randn?)\b[.(]")
+DRAWS = re.compile(r"\b(np\.random|numpy\.random|rng|randn?)\b[.(]")
+READS = re.compile(r"\b(pd\.|read_\w+\(|load\w*\(|fetch_\w+\(|train_test_split\(|make_(moons|circles|blobs|\w+ion)\()")
 WRITTEN_DOWN = re.compile(r"\[|(np|numpy)\.(array|zeros|ones)\(")
+BEGINS = re.compile(r"(self\.)?([Ww](eights?)?|b(ias)?|theta)\d* = (0|0\.0)")
+OF_TIME = {"epoch", "e", "i", "t", "it", "step", "iteration", "decay", "decay_rate", "epochs", "num_epochs", "n_epochs"}
+DATA = INPUTS | TARGETS | HELD_OUT
 
 
 def is_given(node: ast.stmt) -> bool:
-    """Whether a line draws numbers, writes down data, parameters or a rate, or counts steps: the problem has them."""
-    if RANDOM.search(ast.unparse(node)) or COUNTS.fullmatch(ast.unparse(node)):
+    """Whether a line reads, draws or writes down data, parameters or a rate, or counts steps: the problem has them."""
+    text = ast.unparse(node)
+    if DRAWS.search(text) or READS.search(text) or COUNTS.fullmatch(text) or BEGINS.fullmatch(text):
         return True
     match node:
+        case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)):
+            return all(
+                is_given(ast.copy_location(ast.Assign([target], value), node))
+                for target, value in zip(targets, values, strict=False)
+            )
         case ast.Assign([ast.Subscript(holder, ast.Constant(str(name)))], value) if PARAMETERS.match(
             ast.unparse(holder)
         ):
@@ -35,294 +45,189 @@ def is_given(node: ast.stmt) -> bool:
             pass
         case _:
             return False
+    if name in RATES:
+        return {*_loaded(value)} <= RATES | OF_TIME | {"np", f"{name}0", f"initial_{name}"}
+    if name.lower() in DATA and _is_cut_from_data(value):
+        return True
     is_array = bool(WRITTEN_DOWN.match(ast.unparse(value)))
-    is_rate = name in RATES and isinstance(value, ast.Constant)
-    return is_rate or (is_array and bool(A_PARAMETER.fullmatch(name) or name.lower() in INPUTS | TARGETS))
+    is_none = isinstance(value, ast.Constant) and value.value is None and not A_GRADIENT.fullmatch(name)
+    return is_none or (is_array and bool(A_PARAMETER.fullmatch(name) or name.lower() in DATA))
 
 
-def writes_layers(node: ast.AST) -> bool:
-    """Whether a function has names such as dW1: its lines are judged where they stand."""
-    return any(is_written(each) and re.search(r"\d", each.id) for each in ast.walk(node) if isinstance(each, ast.Name))
+def _is_cut_from_data(value: ast.expr) -> bool:
+    """`X[i:i + 32]`, `X[idx]` and `data["y"].values`: the data of the problem are those of one turn."""
+    while isinstance(value, ast.Attribute | ast.Call):
+        value = value.value if isinstance(value, ast.Attribute) else value.func
+    match value:
+        case ast.Subscript(
+            of, ast.Name("idx" | "inds" | "indices" | "batch_mask" | "perm" | "batch") | ast.Constant(str())
+        ):
+            return bare(of).lower() in DATA
+        case ast.Subscript(of, ast.Slice() | ast.Tuple([ast.Slice(), ast.Slice()])):
+            return bare(of).lower() in DATA
+        case ast.Name(name):
+            return name == "data"
+    return False
+
+
+def _loaded(part: ast.AST) -> Iterator[str]:
+    """The names that a part reads, and attributes of self."""
+    for each in ast.walk(part):
+        if isinstance(each, ast.Name | ast.Attribute) and isinstance(each.ctx, ast.Load):
+            yield each.id if isinstance(each, ast.Name) else each.attr
+
+
+def _stored(part: ast.AST) -> Iterator[str]:
+    """The names that a part writes to, whole or in places, and what is in dictionaries."""
+    for each in ast.walk(part):
+        if is_written(each):
+            if isinstance(each, ast.Subscript) and isinstance(getattr(each.slice, "value", None), str):
+                yield each.slice.value  # type: ignore[attr-defined]
+            while isinstance(each, ast.Subscript):
+                each = each.value
+            if isinstance(each, ast.Name | ast.Attribute):
+                yield each.id if isinstance(each, ast.Name) else each.attr
+
+
+def only_shows(statement: ast.stmt) -> bool:
+    """Whether it prints, draws or notes something, or ends a loop, and changes nothing."""
+    text = ast.unparse(statement)
+    is_note = isinstance(statement, ast.Assign) and re.match(rf"{NOTES}\[", text)
+    is_end = isinstance(statement, ast.Assert | ast.Break | ast.Continue | ast.Raise)
+    return is_end or bool(SHOWS.match(text) or is_note)
+
+
+def writes_layers(node: ast.AST, last: int) -> bool:
+    """Whether a function has names such as dW1, or with one layer dw: its lines are judged where they stand."""
+    names = {*_stored(node)}
+    return any(map(re.compile(r"[A-Za-z_]+\d").match, names)) or (last == 1 and bool(names & {"dw", "db", "dW"}))
 
 
 class Once(ast.NodeTransformer):
-    """Without the calls of functions whose lines are judged where they stand, or which call such."""
+    """A text without the calls of functions whose lines are judged where they stand, or which call such.
 
-    def __init__(self, tree: ast.Module) -> None:
-        functions = {each.name: each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)}
-        self.judged = {name for name, each in functions.items() if writes_layers(each)}
-        for _ in functions:
-            self.judged |= {name for name, each in functions.items() if any(map(self._is_judged, ast.walk(each)))}
-
-    def _is_judged(self, node: ast.AST) -> bool:
-        match node:
-            case ast.Call(ast.Name(name) | ast.Attribute(_, name)):
-                return name in self.judged
-        return False
-
-    def visit_Assign(self, node: ast.Assign) -> ast.stmt:
-        return ast.copy_location(ast.Pass(), node) if self._is_judged(node.value) else node
-
-    def visit_Expr(self, node: ast.Expr) -> ast.stmt:
-        return ast.copy_location(ast.Pass(), node) if self._is_judged(node.value) else node
-
-
-class Unrolled(ast.NodeTransformer):
-    """A loop over what is written out as its turns: an update's `for p, g in [(W1, dW1)]`, `for name in params`.
-
-    Of a dictionary that the text does not make, the keys are the parameters whose gradients it names. One turn is taken
-    of a training loop.
+    These stand in the order in which they are called. Where what one returns, or is given, is taken in another order
+    there, that is a line: `dW2 = db2`.
     """
 
     def __init__(self, tree: ast.Module, last: int) -> None:
-        """`last` is the number of layers, or 0: so many are `len(parameters) // 2`."""
-        self.known = dict[str, Sequence[ast.expr]]()
-        self.counts = dict[str, ast.expr]()
-        self.keys = dict[str, list[str]]()
-        for each in ast.walk(tree):
-            match each:
-                case ast.Assign([ast.Name() | ast.Attribute() as holder], ast.Dict(keys)):
-                    self.keys[bare(holder)] = [str(getattr(key, "value", "")) for key in keys]
-                case ast.Assign([ast.Name(name)], value) if last and HALF_OF_ALL.fullmatch(ast.unparse(value)):
-                    self.counts[name] = ast.Constant(last)
-                case ast.Subscript(holder, ast.Constant(str(key)), ast.Store()):
-                    self.keys.setdefault(bare(holder), []).append(key)
-        named = [getattr(each, "id", getattr(each, "value", "")) for each in ast.walk(tree)]
-        named += [f"d{key}" for holder, keys in self.keys.items() for key in keys if "grad" in holder]
-        gradients = (re.fullmatch(rf"d({A_PARAMETER.pattern})", name) for name in named if isinstance(name, str))
-        self.parameters = [*dict.fromkeys(found[1] for found in gradients if found)]
-        for holder, value in _assigned(tree):
-            match value:
-                case ast.List(elements) | ast.Tuple(elements):
-                    self.known[bare(holder)] = elements
-                case ast.ListComp(made, [ast.comprehension(_, over)]) if ZEROS.match(ast.unparse(made)):
-                    of = bare(holder).rstrip("s")  # vs, the velocities
-                    self.known[bare(holder)] = [ast.Name(f"{of}_{bare(one)}", ast.Load()) for one in self._turns(over)]
+        self.functions = {each.name: each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)}
+        self.judged = {name for name, each in self.functions.items() if writes_layers(each, last)}
+        self.judged |= {*filter(None, map(self._called_for_nothing, ast.walk(tree)))}
+        for _ in self.functions:
+            self.judged |= {name for name, each in self.functions.items() if any(map(self._called, ast.walk(each)))}
+        self.reads = Counter(_loaded(tree))
+        self.is_counted = any(COUNTS.fullmatch(ast.unparse(each)) for each in ast.walk(tree) if _of(each).endswith("1"))
+        scopes = [[each for each in tree.body if not isinstance(each, ast.FunctionDef | ast.ClassDef)]]
+        scopes += [each.body for each in self.functions.values()]
+        calls = ([*dict.fromkeys(filter(None, map(self._called, _in_order(scope))))] for scope in scopes)
+        self.order = max(calls, key=len)
+        kept = [each for each in ast.walk(tree) if isinstance(each, ast.Assign) and isinstance(each.value, ast.Tuple)]
+        times = Counter(bare(each.targets[0]) for each in kept)
+        self.kept = {name: each.value for each in kept if times[name := bare(each.targets[0])] == 1}
 
-    def visit_Expr(self, node: ast.Expr) -> Any:
-        return None if _only_shows(node) else node
-
-    def visit_Assign(self, node: ast.Assign) -> Any:
-        """`params = [p - lr * g for ...]` is a loop that gives each of them its new value."""
+    def _called_for_nothing(self, node: ast.AST) -> str:
+        """The function of the text that is called by itself, and not handed one of several layers."""
         match node:
-            case ast.Assign([holder], ast.DictComp(key, value, [ast.comprehension(target, over, [])])):
-                into = ast.Subscript(holder, key, ast.Store())
-            case ast.Assign([holder], ast.ListComp(value, [ast.comprehension(target, over, [])])):
-                if isinstance(holder, ast.Tuple):
-                    self.known[name := "_targets"] = holder.elts
-                elif (name := bare(holder)) not in self.known or ZEROS.match(ast.unparse(value)):
-                    return node
-                into = ast.Subscript(ast.Name(name, ast.Load()), ast.Name("_at", ast.Load()), ast.Store())
-                target = ast.Tuple([ast.Name("_at", ast.Store()), target], ast.Store())
-                over = ast.Call(ast.Name("enumerate", ast.Load()), [over], [])
-            case _:
-                return node
-        loop = ast.copy_location(ast.For(target, over, [ast.Assign([into], value)], []), node)
-        turns = self.visit_For(ast.fix_missing_locations(loop))
-        return node if turns is loop else turns
+            case ast.Expr(ast.Call(ast.Name(name) | ast.Attribute(_, name), args)) if name in self.functions:
+                parameters = [each.arg for each in self.functions[name].args.args if each.arg != "self"]
+                pairs = zip(parameters, args, strict=False)
+                is_plain = all(each.lower() in DATA | RATES or each == bare(given) for each, given in pairs)
+                return name if is_plain else ""
+        return ""
 
-    def visit_If(self, node: ast.If) -> Any:
-        self.generic_visit(node)
-        return None if all(map(_only_shows, (*node.body, *node.orelse))) else node
+    def _called(self, node: ast.AST) -> str:
+        """The function that is judged where it stands, and called here."""
+        match node:
+            case ast.Call(ast.Name(name) | ast.Attribute(_, name)) if name in self.judged:
+                return name
+        return ""
 
-    def visit_While(self, node: ast.While) -> Any:
-        self.generic_visit(node)
-        return node.body if _trains(node.body) else node
+    def visit_Module(self, node: ast.Module) -> ast.AST:
+        places = [k for k, each in enumerate(node.body) if getattr(each, "name", "") in self.order]
+        ordered = sorted((node.body[k] for k in places), key=lambda each: self.order.index(each.name))  # type: ignore[attr-defined]
+        for place, each in zip(places, ordered, strict=True):
+            node.body[place] = each
+        return self.generic_visit(node)
 
-    def visit_For(self, node: ast.For) -> Any:
-        self.generic_visit(node)
-        if not node.body:
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        return self.visit_Module(node)  # type: ignore[arg-type]
+
+    def visit_Assign(self, node: ast.Assign) -> ast.stmt | list[ast.stmt] | None:
+        match node:
+            case ast.Assign([ast.Tuple(taken)], ast.Call() as call) if name := self._called(call):
+                returns = (each.value for each in ast.walk(self.functions[name]) if isinstance(each, ast.Return))
+                return self._crossed(
+                    node, taken, next((each for each in returns if isinstance(each, ast.Tuple)), None)
+                ) or _passed(node)
+            case ast.Assign([ast.Tuple(taken)], ast.Name() | ast.Attribute() as holder):
+                return self._crossed(node, taken, self.kept.get(bare(holder))) or node
+        if not self.is_counted and ast.unparse(node) == "t = 0":
+            return ast.copy_location(ast.Assign(node.targets, ast.Constant(0.0)), node)  # as it stays
+        return _passed(node) if self._called(node.value) else None if only_shows(node) else node
+
+    def _crossed(self, node: ast.stmt, taken: Sequence[ast.expr], given: ast.expr | None) -> list[ast.stmt]:
+        """A line for each name that is taken for another of those that are given."""
+        pairs = zip(taken, getattr(given, "elts", ()), strict=False)
+        names = {*map(bare, taken)}
+        crossed = [(one, other) for one, other in pairs if bare(one) != bare(other) and bare(other) in names]
+        return [ast.copy_location(ast.Assign([one], other), node) for one, other in crossed]
+
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt | list[ast.stmt] | None:
+        if name := self._called(node.value):
+            parameters = [ast.Name(each.arg, ast.Store()) for each in self.functions[name].args.args]
+            skipped = isinstance(node.value.func, ast.Attribute)  # type: ignore[attr-defined]
+            return self._crossed(node, parameters[skipped:], ast.Tuple(node.value.args)) or _passed(node)  # type: ignore[attr-defined]
+        return None if isinstance(node.value, ast.Name | ast.Attribute) or only_shows(node) else node
+
+    def visit(self, node: ast.AST) -> Any:
+        is_idle = isinstance(node, ast.Global | ast.Nonlocal | ast.Delete | ast.Assert)
+        return None if is_idle else super().visit(node)
+
+    def visit_If(self, node: ast.If) -> ast.stmt | list[ast.stmt] | None:
+        asks = isinstance(node.test, ast.Compare) and isinstance(
+            node.test.ops[0], ast.Is
+        )  # if y is None: return scores
+        if all(self._does_nothing(each, node, asks) for each in (*node.body, *node.orelse)):
             return None
-        body = ast.Module(node.body, [])
-        if _trains(node.body):
-            used = {*_names(node.target)} & {*_names(body)}
-            counts = FROM.match(ast.unparse(node.iter))
-            if not used:
-                return node.body
-            if counts and not used & {*_beside_exponents(body)}:  # of Adam's beta1**t, where the first t is 1
-                by = {name: tree_of(name if counts[1] == "1, " else f"{name} - 1") for name in used}
-                return [_Put(by, {}).visit(statement) for statement in node.body]
-        turns = [dict(_pairs(node.target, turn)) for turn in self._turns(node.iter)]
-        if not turns or node.orelse or not all(_is_a_name(value) for turn in turns for value in turn.values()):
-            return node
-        first = turns[0]
-        keys = {name: value.value for name, value in first.items() if isinstance(value, ast.Constant)}
-        numbers = {name for name, key in keys.items() if isinstance(key, int)}
-        if numbers & {*_used_otherwise(body, self.known)} or (keys.keys() - numbers) & {*_used_otherwise(body, None)}:
-            return node
-        for each in ast.walk(body):
-            match each:
-                case ast.Assign([ast.Name(name)]) if name in first:
-                    of = ast.unparse(first[name])
-                    raise ValueError(
-                        f"line {each.lineno}, `{ast.unparse(each)}`, gives {name} another array, and {of} stays as it "
-                        f"is: `-=`, `+=` and the like change {of} itself"
-                    )
-        return [_Put(turn, self.known).visit(deepcopy(statement)) for turn in turns for statement in node.body]
+        is_main = "__name__" in ast.unparse(node.test)
+        self.generic_visit(node)
+        return node.body if is_main else node
 
-    def _turns(self, over: ast.expr) -> Sequence[ast.expr]:
-        match over:
-            case ast.List(turns) | ast.Tuple(turns):
-                return turns
-            case ast.Name() | ast.Attribute():
-                name = bare(over)
-                holds_parameters = PARAMETERS.fullmatch(name) or "grad" in name
-                keys = self.keys.get(name, self.parameters if holds_parameters else [])
-                return self.known.get(name, [ast.Constant(key) for key in dict.fromkeys(keys)])
-            case ast.Call(ast.Name("range"), ends, []):
-                lengths = {f"len({name})": ast.Constant(len(each)) for name, each in self.known.items()}
-                with suppress(TypeError, ValueError):  # where one is no number that is written out
-                    known = [_Put(self.counts, {}).visit(deepcopy(end)) for end in ends]
-                    numbers = range(*(ast.literal_eval(lengths.get(ast.unparse(end), end)) for end in known))
-                    return [ast.Constant(number) for number in numbers] if len(numbers) <= MOST_TURNS else ()
-            case ast.Call(ast.Name("zip"), each, []):
-                return [ast.Tuple([*turn]) for turn in zip(*map(self._turns, each), strict=False)]
-            case ast.Call(ast.Name("enumerate"), [inner], []):
-                return [ast.Tuple([ast.Constant(at), turn]) for at, turn in enumerate(self._turns(inner))]
-            case ast.Call(ast.Attribute(inner, "values"), [], []) if (
-                bare(inner) in self.keys
-            ):  # in the order of the text
-                return [ast.Subscript(inner, key, ast.Load()) for key in self._turns(inner)]
-            case ast.Call(ast.Name("sorted"), [inner], []):
-                return sorted(self._turns(inner), key=lambda turn: str(getattr(turn, "value", "")))
-            case ast.Call(ast.Name("list"), [inner], []) | ast.Call(ast.Attribute(inner, "keys"), [], []):
-                return self._turns(inner)
-            case ast.Call(ast.Attribute(inner, "items"), [], []):
-                return [ast.Tuple([key, ast.Subscript(inner, key, ast.Load())]) for key in self._turns(inner)]
-        return ()
+    def _does_nothing(self, statement: ast.stmt, within: ast.stmt, asks: bool) -> bool:
+        if isinstance(statement, ast.Return):
+            return asks or statement.value is None
+        if isinstance(statement, ast.Assign | ast.AugAssign) and {*_stored(statement)} <= RATES:
+            return True
+        is_plain = isinstance(statement, ast.Assign | ast.AugAssign)
+        return only_shows(statement) or (is_plain and self.is_idle(statement, within))
 
-
-def _assigned(tree: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """What is written to by name, and what is written there."""
-    for each in ast.walk(tree):
-        match each:
-            case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)):
-                yield from zip(targets, values, strict=False)
-            case ast.Assign([ast.Name() | ast.Attribute() as target], value):
-                yield target, value
-
-
-def _names(part: ast.AST) -> Iterator[str]:
-    return (each.id for each in ast.walk(part) if isinstance(each, ast.Name))
-
-
-def _only_shows(statement: ast.stmt) -> bool:
-    """Whether it prints, draws or notes something, or ends a loop, and changes nothing."""
-    return isinstance(statement, ast.Assert | ast.Break) or bool(SHOWS.match(ast.unparse(statement)))
-
-
-def _beside_exponents(part: ast.AST) -> Iterator[str]:
-    """The names in a part but for those in exponents."""
-    match part:
-        case ast.BinOp(base, ast.Pow()):
-            yield from _beside_exponents(base)
-        case ast.Name(name):
-            yield name
-        case _:
-            for each in ast.iter_child_nodes(part):
-                yield from _beside_exponents(each)
-
-
-def _trains(body: list[ast.stmt]) -> bool:
-    """Whether a body updates what it has used before, or calls a function that is judged where it stands.
-
-    Then its turns are alike. They are not where something grows that neither begins anew in it nor is used before.
-    """
-    known, trains = set[str](), False
-    for statement in (inner for each in body for inner in (each.body if isinstance(each, ast.With) else [each])):
-        name, grows, is_update = "", False, isinstance(statement, ast.Pass)
-        match statement:
-            case ast.AugAssign(target, op, value) if not isinstance(value, ast.Constant):  # as in t += 1
-                name, grows, is_update = ast.unparse(target), True, isinstance(op, ast.Add | ast.Sub)
-            case ast.Assign([target], ast.BinOp(before, ast.Sub())) if ast.unparse(target) == ast.unparse(before):
-                name, is_update = ast.unparse(target), True
-        is_known = name in known or bool(A_PARAMETER.fullmatch(name) or PARAMETERS.match(name))
-        if grows and not is_known:
-            return False
-        trains |= is_update and (is_known or not name)
-        known |= {ast.unparse(each) for each in ast.walk(statement) if isinstance(each, ast.Name | ast.Attribute)}
-    return trains
-
-
-def _is_a_name(value: ast.expr) -> bool:
-    """Whether it is a name, a key, or what a dictionary has under it: `W1`, `"W1"`, `self.W1`, `params["W1"]`."""
-    key = value.slice if isinstance(value, ast.Subscript) else value
-    of_a_key = str if isinstance(value, ast.Subscript) else str | int
-    return isinstance(key, ast.Name | ast.Attribute) or isinstance(getattr(key, "value", None), of_a_key)
-
-
-def _used_otherwise(body: ast.AST, lists: Container[str] | None) -> Iterator[str]:
-    """The names in a body but for those in keys, `params[name]`, `params["W" + str(n)]`, and in places of some lists.
-
-    The lists are given where the names stand for numbers.
-    """
-    match body:
-        case ast.Subscript(holder, key) if _has_text(key) or (
-            isinstance(key, ast.Name | ast.BinOp) and (lists is None or bare(holder) in lists)
+    def is_idle(self, node: ast.stmt, within: ast.stmt | None = None) -> bool:
+        """Whether what it writes is no gradient and no parameter, and is read nowhere else."""
+        written, inside = {*_stored(node)}, Counter(_loaded(within or node))
+        names = written | ({*_loaded(node)} if isinstance(node, ast.Expr) else set())
+        if any(
+            A_GRADIENT.fullmatch(each) or A_PARAMETER.fullmatch(each) or PARAMETERS.fullmatch(each) for each in names
         ):
-            yield from _used_otherwise(holder, lists)
-        case ast.Name(name):
-            yield name
-        case _:
-            for each in ast.iter_child_nodes(body):
-                yield from _used_otherwise(each, lists)
+            return False
+        is_known = isinstance(node, ast.Expr) != bool(written) and not {each.lower() for each in names} & (
+            DATA | {"np", "numpy"}
+        )
+        return isinstance(node, ast.FunctionDef) or (
+            is_known and all(self.reads[each] == inside[each] for each in written)
+        )
 
 
-def _in_place_of(node: ast.expr, value: ast.expr) -> Any:
-    value = deepcopy(value)
-    if hasattr(value, "ctx"):
-        value.ctx = node.ctx  # type: ignore[attr-defined]
-    return ast.copy_location(value, node)
+def _of(node: ast.AST) -> str:
+    return ast.unparse(node) if isinstance(node, ast.Assign | ast.AugAssign) else ""
 
 
-def _has_text(part: ast.expr) -> bool:
-    return any(isinstance(each, ast.Constant) and isinstance(each.value, str) for each in ast.walk(part))
+def _in_order(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """All nodes in the order in which they stand."""
+    for node in body:
+        yield node
+        yield from _in_order(ast.iter_child_nodes(node))
 
 
-def _pairs(target: ast.expr, turn: ast.expr) -> Iterator[tuple[str, ast.expr]]:
-    """What each name of a loop stands for in one turn."""
-    match target, turn:
-        case ast.Name(name), _:
-            yield name, turn
-        case ast.Tuple(targets), ast.Tuple(values) | ast.List(values):
-            for one, value in zip(targets, values, strict=False):
-                yield from _pairs(one, value)
-
-
-class _Put(ast.NodeTransformer):
-    """Values in place of names and of places in lists, and what is put together, as `"W" + str(0 + 1)` is, as one."""
-
-    def __init__(self, values: Mapping[str, ast.expr], lists: Mapping[str, Sequence[ast.expr]]) -> None:
-        self.values, self.lists = values, lists
-
-    def visit_Name(self, node: ast.Name) -> Any:
-        return _in_place_of(node, self.values.get(node.id, node))
-
-    def visit_Subscript(self, node: ast.Subscript) -> Any:
-        self.generic_visit(node)
-        match node.slice:
-            case ast.Constant(int(at)) if at < len(listed := self.lists.get(bare(node.value), ())):
-                return _in_place_of(node, listed[at])
-        return node
-
-    def visit_Call(self, node: ast.Call) -> Any:
-        self.generic_visit(node)
-        match node:
-            case ast.Call(ast.Name("str"), [ast.Constant(number)], []):
-                return _in_place_of(node, ast.Constant(str(number)))
-        return node
-
-    def visit_BinOp(self, node: ast.BinOp) -> Any:
-        self.generic_visit(node)
-        match node:
-            case ast.BinOp(ast.Constant(str(one)), ast.Add(), ast.Constant(str(other))):
-                return _in_place_of(node, ast.Constant(one + other))
-            case ast.BinOp(ast.Constant(int(number)), ast.Add(), ast.Constant(int(more))):
-                return _in_place_of(node, ast.Constant(number + more))
-        return node
-
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
-        self.generic_visit(node)
-        parts = [each.value if isinstance(each, ast.FormattedValue) else each for each in node.values]
-        texts = [each.value for each in parts if isinstance(each, ast.Constant)]
-        return ast.copy_location(ast.Constant("".join(map(str, texts))), node) if len(texts) == len(parts) else node
+def _passed(node: ast.stmt) -> ast.stmt:
+    return ast.copy_location(ast.Pass(), node)

@@ -7,8 +7,9 @@ names is its turns. Functions that the text defines and calls, such as the slope
 
 import ast
 import math
+import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from textwrap import dedent
@@ -18,11 +19,14 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.feedback.answers import a_kind
-from backprop_lab.feedback.own_scripts import Once, Unrolled, is_given, writes_layers
+from backprop_lab.feedback.own_loops import Unrolled
+from backprop_lab.feedback.own_names import BY_RUNNING
+from backprop_lab.feedback.own_scripts import Once, is_given, writes_layers
 from backprop_lab.feedback.own_spellings import (
     InLayers,
     Plain,
     as_python,
+    bare,
     is_to_be_filled,
     name_gradients,
     of_it,
@@ -35,7 +39,6 @@ REFUSED = ("save", "load", "file", "txt", "random", "lib", "test", "memmap", "Da
 SCOPE = {"__builtins__": {"__import__": __import__}, "np": np, "numpy": np, "math": math, **FUNCTIONS}
 MODULES = {"np", "numpy", "math"}
 IN_PLACE = ("add.at", "subtract.at", "put_along_axis", "fill_diagonal", "copyto")  # what changes its first argument
-BY_RUNNING = "diagnose runs any code, given your loss as a function"
 TURNS = "in it, which is not followed here: write its turns one by one"
 KINDS = {
     "ListComp": f"a list comprehension {TURNS}",
@@ -49,6 +52,7 @@ TAKEN = (ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare
     ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.keyword, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
     ast.expr_context, ast.IfExp, ast.Assign, ast.AugAssign)  # fmt: skip
 OF_HELPERS = (ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.If, ast.Expr)
+A_LITTLE = 1e-6  # that somebody adds so that nothing is divided by 0
 NONE: Mapping[str, list[str]] = MappingProxyType({})
 Helpers = Mapping[str, ast.FunctionDef]
 
@@ -88,29 +92,43 @@ def statements_in(text: str, last: int, lists: Mapping[str, list[str]] = NONE) -
     except SyntaxError as error:
         line = (error.text or "").strip()
         raise ValueError(f"line {error.lineno}, `{line}`, is not Python: {error.msg}") from None
-    tree = Unrolled(Once(tree).visit(tree), last).visit(tree)
+    once = Once(tree, last)
+    tree = Unrolled(once.visit(tree), last).visit(tree)
     name_gradients(tree)
     InLayers(tree, last, lists).visit(tree)
-    helpers = _helpers(tree)
-    return [_with(helpers, each) for node in tree.body for each in _statements(node, helpers)]
+    script = _Script(_helpers(tree, once.judged, last), once.is_idle)
+    return [_with(script.helpers, each) for each in _followed(tree.body, script)]
 
 
-def _statements(node: ast.stmt, helpers: Helpers) -> Iterator[Statement]:
+@dataclass(frozen=True)
+class _Script:
+    helpers: Helpers
+    is_idle: Callable[[ast.stmt], bool]
+
+
+def _followed(nodes: Sequence[ast.stmt], script: _Script) -> Iterator[Statement]:
+    """The statements of some nodes. What cannot be followed, and what nobody uses, is passed over."""
+    for node in nodes:
+        try:
+            yield from [*_statements(node, script)]
+        except ValueError:
+            if not script.is_idle(node):
+                raise
+
+
+def _statements(node: ast.stmt, script: _Script) -> Iterator[Statement]:
     match node:
-        case ast.FunctionDef(name) | ast.Assign([ast.Name(name)], ast.Lambda()) if name in helpers:
+        case ast.FunctionDef(name) | ast.Assign([ast.Name(name)], ast.Lambda()) if name in script.helpers:
             return
         case ast.FunctionDef("__init__", body=body):
-            for inner in body:
-                if isinstance(inner, ast.Assign) and not any(isinstance(each, ast.Call) for each in ast.walk(inner)):
-                    yield from _statements(inner, helpers)
+            plain = (each for each in body if isinstance(each, ast.Assign))
+            yield from _followed([each for each in plain if ast.Call not in map(type, ast.walk(each))], script)
         case ast.With([ast.withitem(ast.Call(ast.Attribute(attr="errstate" | "no_grad")))], body):
-            for inner in body:
-                yield from _statements(inner, helpers)
+            yield from _followed(body, script)
         case ast.FunctionDef(body=body) | ast.ClassDef(body=body):
             for argument, number in _defaults(node):
-                yield from _statements(ast.copy_location(ast.Assign([argument], number), node), helpers)
-            for inner in body:
-                yield from _statements(inner, helpers)
+                yield from _statements(ast.copy_location(ast.Assign([argument], number), node), script)
+            yield from _followed(body, script)
         case ast.Import() | ast.ImportFrom() | ast.Assert() | ast.Pass() | ast.Expr(ast.Constant()):
             return
         case ast.Assign() | ast.AugAssign() | ast.Expr() if is_given(node):
@@ -138,9 +156,9 @@ def _statements(node: ast.stmt, helpers: Helpers) -> Iterator[Statement]:
                     yield from _written(node, named, ast.Assign([named], each))
         case ast.Assign([_, _, *_] as targets, value):  # dW1 = db1 = None
             for target in targets:
-                yield from _statements(ast.copy_location(ast.Assign([target], value), node), helpers)
-        case ast.Assign([ast.Name(holder)], ast.Dict() | ast.Call(ast.Name("dict")) as value):
-            yield from _of_a_dictionary(node, value, holder)
+                yield from _statements(ast.copy_location(ast.Assign([target], value), node), script)
+        case ast.Assign([ast.Name() | ast.Attribute() as holder], ast.Dict() | ast.Call(ast.Name("dict")) as value):
+            yield from _of_a_dictionary(node, value, bare(holder))
         case ast.Expr(ast.Call(ast.Attribute(ast.Name(holder), "update"), args, keywords)):
             for each in (*args, ast.Call(ast.Name("dict"), [], keywords)):
                 yield from _of_a_dictionary(node, each, holder)
@@ -149,7 +167,7 @@ def _statements(node: ast.stmt, helpers: Helpers) -> Iterator[Statement]:
                 yield from _written(node, target, ast.Assign([target], value))
         case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)) if len(targets) == len(values):
             for target, value in zip(targets, values, strict=True):
-                yield from _statements(ast.copy_location(ast.Assign([target], value), node), helpers)
+                yield from _statements(ast.copy_location(ast.Assign([target], value), node), script)
         case ast.Assign([ast.Tuple(targets)], ast.Attribute(attr="shape") | ast.Call() as value):
             for at, target in enumerate(targets):
                 (part,) = ast.parse(f"{ast.unparse(target)} = {ast.unparse(value)}[{at}]").body
@@ -185,6 +203,8 @@ def _of_a_dictionary(node: ast.stmt, value: ast.expr, holder: str) -> Iterator[S
         case _:
             return
     for key, each in pairs:
+        if isinstance(each, ast.Constant):
+            continue
         target = ast.Name(of_it(str(key), holder), ast.Store())
         for statement in _written(node, target, ast.Assign([target], each)):
             yield replace(statement, collects=isinstance(each, ast.Name))
@@ -227,7 +247,7 @@ def _compiled(body: Sequence[ast.stmt]) -> CodeType:
         return compile(module, "<a line of yours>", "exec")
 
 
-def _helpers(tree: ast.Module) -> dict[str, ast.FunctionDef]:
+def _helpers(tree: ast.Module, judged: Set[str], last: int) -> dict[str, ast.FunctionDef]:
     """The functions that a text defines and calls, but for those that write gradients of layers: these are followed.
 
     Raises ValueError for what is not taken in them.
@@ -240,7 +260,7 @@ def _helpers(tree: ast.Module) -> dict[str, ast.FunctionDef]:
             case ast.Assign([ast.Name(name)], ast.Lambda(args, inner)):
                 body: list[ast.stmt] = [ast.Return(inner)]
             case ast.FunctionDef(name, args, body):
-                if writes_layers(node):
+                if name in judged or writes_layers(node, last):
                     continue
             case _:
                 continue
@@ -248,7 +268,7 @@ def _helpers(tree: ast.Module) -> dict[str, ast.FunctionDef]:
             args.args = [ast.arg(each.arg) for each in args.args if each.arg != "self"]  # without their types
             (helper,) = ast.parse(f"def {name}({ast.unparse(args)}): pass").body
             assert isinstance(helper, ast.FunctionDef)
-            helper.body, found[name] = body, helper
+            helper.body, found[name] = body or [ast.Pass()], helper
             for part in ast.walk(helper):
                 _check(part, node.lineno, TAKEN + OF_HELPERS)
     return found
@@ -285,3 +305,23 @@ class _Exact(ast.NodeTransformer):
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
         return ast.Constant("float64") if node.value in ("float32", "float16") else node
+
+
+class _WithoutALittleMore(ast.NodeTransformer):
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        match node:
+            case ast.BinOp(kept, ast.Add(), ast.Constant(float(little))) if 0 < little <= A_LITTLE:
+                return kept
+        return node
+
+
+def without_a_little_more(statement: Statement) -> Statement:
+    """The same without what keeps it from dividing by 0, `y / (A2 + 1e-8)`; a root's is one of the step."""
+    calls_a_function = any(isinstance(each, CodeType) for each in statement.code.co_consts)
+    divides = "e-" in statement.text and "sqrt" not in statement.text and re.search("/|log", statement.text)
+    if calls_a_function or not divides:
+        return statement
+    return replace(
+        statement, code=_compiled([_WithoutALittleMore().visit(each) for each in ast.parse(statement.text).body])
+    )

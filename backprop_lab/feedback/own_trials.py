@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.feedback.own_names import ACTIVATED, AFTER, Layout, Names
+from backprop_lab.feedback.own_names import ACTIVATED, AFTER, BEFORE, Layout, Names
 from backprop_lab.feedback.own_text import Statement
 from backprop_lab.nn.layers import Array
 from backprop_lab.step.problem import Problem
@@ -76,7 +76,12 @@ def layouts(given: Trace, used: set[str]) -> Iterator[Layout]:
     def has(what: str, name: str) -> bool:
         return what in given and any(re.fullmatch(name, each) for each in used)
 
+    last = Names(given.problem, given, Layout(), {}).last
+    one_more = re.compile(
+        rf"(?:d_?)?(?:[{''.join(sorted(each for each in BEFORE | AFTER if len(each) == 1))}]|delta|δ)_?{last + 1}"
+    )
     ways: dict[str, Sequence[Any]] = {
+        "from_1": (False, True)[: 1 + any(map(one_more.fullmatch, map(str.lower, used)))],
         "scores": (False, True)[: 1 + ("P" in given)],
         "before": ("", *letters),
         "masks": (False, True)[: 1 + has("mask1", r"D\d+")],

@@ -288,7 +288,7 @@ def _frame(box: Box, top: int, bottom: int, left: int, right: int) -> list[tuple
 def _label(trace: Trace, box: Box, layout: Layout, mark: str = "") -> Word | None:
     """The name of a matrix, or of a slope its formula, such as `H1 > 0`; a short one where that could not be read.
 
-    With memories, "new" would not say which: it is the name, or as much of it as can be read. A `mark` is put behind it,
+    With memories, "new" would not say which: it is the name, or as much of it as can be read. A `mark` stands behind,
     or in its place.
     """
     texts = [slope_of(trace, box.name).code, "slope"] if is_slope(box.name) else [box.name]

@@ -1,0 +1,282 @@
+"""Loops of a learner's text as plain lines: those over what is written out as their turns, a training loop as one."""
+
+import ast
+import re
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import suppress
+from copy import deepcopy
+from typing import Any
+
+from backprop_lab.feedback.own_names import BY_RUNNING
+from backprop_lab.feedback.own_scripts import is_given
+from backprop_lab.feedback.own_spellings import A_PARAMETER, PARAMETERS, bare
+from backprop_lab.nn.lines import tree_of
+from backprop_lab.step.number_format import listed
+
+MOST_TURNS = 50
+HALF_OF_ALL = re.compile(r"len\((self\.)?param\w*\) // 2")
+ZEROS = re.compile(r"np\.(zeros|zeros_like|empty)\(")  # in a list of what is remembered, one for each parameter
+FROM = re.compile(r"range\((0, |1, |)[^,]*\)")  # in a loop that counts by 1
+
+
+class Unrolled(ast.NodeTransformer):
+    """A loop over what is written out as its turns: an update's `for p, g in [(W1, dW1)]`, `for name in params`.
+
+    Of a dictionary that the text does not make, the keys are the parameters whose gradients it names. One turn is taken
+    of a training loop.
+    """
+
+    def __init__(self, tree: ast.Module, last: int) -> None:
+        """`last` is the number of layers, or 0: so many are `len(parameters) // 2`."""
+        self.known = dict[str, Sequence[ast.expr]]()
+        self.counts = dict[str, ast.expr]()
+        self.keys = dict[str, list[str]]()
+        for each in ast.walk(tree):
+            match each:
+                case ast.Assign([ast.Name() | ast.Attribute() as holder], ast.Dict(keys)):
+                    self.keys[bare(holder)] = [str(getattr(key, "value", "")) for key in keys]
+                case ast.Assign([ast.Name(name)], value) if last and HALF_OF_ALL.fullmatch(ast.unparse(value)):
+                    self.counts[name] = ast.Constant(last)
+                case ast.Subscript(holder, ast.Constant(str(key)), ast.Store()):
+                    self.keys.setdefault(bare(holder), []).append(key)
+        named = [getattr(each, "id", getattr(each, "value", "")) for each in ast.walk(tree)]
+        named += [f"d{key}" for holder, keys in self.keys.items() for key in keys if "grad" in holder]
+        gradients = (re.fullmatch(rf"d({A_PARAMETER.pattern})", name) for name in named if isinstance(name, str))
+        self.parameters = [*dict.fromkeys(found[1] for found in gradients if found)]
+        for holder, value in _assigned(tree):
+            match value:
+                case ast.List(elements) | ast.Tuple(elements):
+                    if all(isinstance(each, ast.Name | ast.Attribute | ast.Subscript) for each in elements):
+                        self.known[bare(holder)] = elements
+        for holder, value in _assigned(tree):
+            match value:
+                case ast.ListComp(made, [ast.comprehension(_, over)]) if ZEROS.match(ast.unparse(made)):
+                    of = bare(holder).rstrip("s")  # vs, the velocities
+                    turns = [getattr(one, "value", one) for one in self._turns(over)]
+                    names = (one if isinstance(one, str) else bare(one) for one in turns)
+                    self.known[bare(holder)] = [ast.Name(f"{of}_{name}", ast.Load()) for name in names]
+
+    def visit_Assign(self, node: ast.Assign) -> Any:
+        """`params = [p - lr * g for ...]` is a loop that gives each of them its new value."""
+        match node:
+            case ast.Assign([holder], ast.DictComp(key, value, [ast.comprehension(target, over, [])])):
+                into = ast.Subscript(holder, key, ast.Store())
+            case ast.Assign([holder], ast.ListComp(value, [ast.comprehension(target, over, [])])):
+                if isinstance(holder, ast.Tuple):
+                    self.known[name := "_targets"] = holder.elts
+                elif (name := bare(holder)) not in self.known or ZEROS.match(ast.unparse(value)):
+                    return node
+                into = ast.Subscript(ast.Name(name, ast.Load()), ast.Name("_at", ast.Load()), ast.Store())
+                target = ast.Tuple([ast.Name("_at", ast.Store()), target], ast.Store())
+                over = ast.Call(ast.Name("enumerate", ast.Load()), [over], [])
+            case _:
+                return node
+        loop = ast.copy_location(ast.For(target, over, [ast.Assign([into], value)], []), node)
+        turns = self.visit_For(ast.fix_missing_locations(loop))
+        return node if turns is loop else turns
+
+    def visit_While(self, node: ast.While) -> Any:
+        self.generic_visit(node)
+        return node.body if _trains(node.body) else node
+
+    def visit_For(self, node: ast.For) -> Any:
+        self.generic_visit(node)
+        if not node.body:
+            return None
+        if is_training := _trains(node.body):
+            node.body = [each for each in node.body if not is_given(each)]
+        body = ast.Module(node.body, [])
+        if is_training:
+            used = {*_names(node.target)} & {*_names(body)}
+            counts = FROM.match(ast.unparse(node.iter))
+            if not used:
+                return node.body
+            if counts and not used & {*_beside_exponents(body)}:  # of Adam's beta1**t, where the first t is 1
+                by = {name: tree_of(name if counts[1] == "1, " else f"{name} - 1") for name in used}
+                return [_Put(by, {}).visit(statement) for statement in node.body]
+        turns = [dict(_pairs(node.target, turn)) for turn in self._turns(node.iter)]
+        if is_training and not turns:
+            at = next(each for each in node.body if used & {*_names(each)})
+            text, names = ast.unparse(at).splitlines()[0], listed(sorted(used & {*_names(at)}))
+            raise ValueError(
+                f"line {at.lineno}, `{text}`, uses {names}: of a training loop one turn is followed, so what it does "
+                f"may not hang on {names}; {BY_RUNNING}"
+            )
+        if not turns or node.orelse or not all(_is_a_name(value) for turn in turns for value in turn.values()):
+            return node
+        first = turns[0]
+        keys = {name: value.value for name, value in first.items() if isinstance(value, ast.Constant)}
+        numbers = {name for name, key in keys.items() if isinstance(key, int)}
+        if numbers & {*_used_otherwise(body, self.known)} or (keys.keys() - numbers) & {*_used_otherwise(body, None)}:
+            return node
+        for each in ast.walk(body):
+            match each:
+                case ast.Assign([ast.Name(name)]) if name in first:
+                    of = ast.unparse(first[name])
+                    raise ValueError(
+                        f"line {each.lineno}, `{ast.unparse(each)}`, gives {name} another array, and {of} stays as it "
+                        f"is: `-=`, `+=` and the like change {of} itself"
+                    )
+        return [_Put(turn, self.known).visit(deepcopy(statement)) for turn in turns for statement in node.body]
+
+    def _turns(self, over: ast.expr) -> Sequence[ast.expr]:
+        match over:
+            case ast.List(turns) | ast.Tuple(turns):
+                return turns
+            case ast.Name() | ast.Attribute():
+                name = bare(over)
+                holds_parameters = PARAMETERS.fullmatch(name) or "grad" in name
+                keys = self.keys.get(name, self.parameters if holds_parameters else [])
+                return self.known.get(name, [ast.Constant(key) for key in dict.fromkeys(keys)])
+            case ast.Call(ast.Name("range"), ends, []):
+                lengths = {f"len({name})": ast.Constant(len(each)) for name, each in self.known.items()}
+                with suppress(TypeError, ValueError):  # where one is no number that is written out
+                    known = [_Put(self.counts, {}).visit(deepcopy(end)) for end in ends]
+                    numbers = range(*(ast.literal_eval(lengths.get(ast.unparse(end), end)) for end in known))
+                    return [ast.Constant(number) for number in numbers] if len(numbers) <= MOST_TURNS else ()
+            case ast.Call(ast.Name("zip"), each, []):
+                return [ast.Tuple([*turn]) for turn in zip(*map(self._turns, each), strict=False)]
+            case ast.Call(ast.Name("enumerate"), [inner], []):
+                return [ast.Tuple([ast.Constant(at), turn]) for at, turn in enumerate(self._turns(inner))]
+            case ast.Call(ast.Attribute(inner, "values"), [], []) if (
+                bare(inner) in self.keys
+            ):  # in the order of the text
+                return [ast.Subscript(inner, key, ast.Load()) for key in self._turns(inner)]
+            case ast.Call(ast.Name("sorted"), [inner], []):
+                return sorted(self._turns(inner), key=lambda turn: str(getattr(turn, "value", "")))
+            case ast.Call(ast.Name("list"), [inner], []) | ast.Call(ast.Attribute(inner, "keys"), [], []):
+                return self._turns(inner)
+            case ast.Call(ast.Attribute(inner, "items"), [], []):
+                return [ast.Tuple([key, ast.Subscript(inner, key, ast.Load())]) for key in self._turns(inner)]
+        return ()
+
+
+def _assigned(tree: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """What is written to by name, and what is written there."""
+    for each in ast.walk(tree):
+        match each:
+            case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)):
+                yield from zip(targets, values, strict=False)
+            case ast.Assign([ast.Name() | ast.Attribute() as target], value):
+                yield target, value
+
+
+def _names(part: ast.AST) -> Iterator[str]:
+    return (each.id for each in ast.walk(part) if isinstance(each, ast.Name))
+
+
+def _beside_exponents(part: ast.AST) -> Iterator[str]:
+    """The names in a part but for those in exponents."""
+    match part:
+        case ast.BinOp(base, ast.Pow()):
+            yield from _beside_exponents(base)
+        case ast.Name(name):
+            yield name
+        case _:
+            for each in ast.iter_child_nodes(part):
+                yield from _beside_exponents(each)
+
+
+def _trains(body: list[ast.stmt]) -> bool:
+    """Whether a body updates what it has used before, or calls a function that is judged where it stands.
+
+    Then its turns are alike. They are not where something grows that neither begins anew in it nor is used before.
+    """
+    known, trains = set[str](), False
+    for statement in (inner for each in body for inner in (each.body if isinstance(each, ast.With) else [each])):
+        name, grows, is_update = "", False, isinstance(statement, ast.Pass)
+        match statement:
+            case ast.AugAssign(target, op, value) if not isinstance(value, ast.Constant):  # as in t += 1
+                name, grows, is_update = ast.unparse(target), True, isinstance(op, ast.Add | ast.Sub)
+            case ast.Assign([target], ast.BinOp(before, ast.Sub())) if ast.unparse(target) == ast.unparse(before):
+                name, is_update = ast.unparse(target), True
+        is_known = name in known or bool(A_PARAMETER.fullmatch(name) or PARAMETERS.match(name))
+        if grows and not is_known:
+            return False
+        trains |= is_update and (is_known or not name)
+        known |= {ast.unparse(each) for each in ast.walk(statement) if isinstance(each, ast.Name | ast.Attribute)}
+    return trains
+
+
+def _is_a_name(value: ast.expr) -> bool:
+    """Whether it is a name, a key, or what a dictionary has under it: `W1`, `"W1"`, `self.W1`, `params["W1"]`."""
+    key = value.slice if isinstance(value, ast.Subscript) else value
+    of_a_key = str if isinstance(value, ast.Subscript) else str | int
+    return isinstance(key, ast.Name | ast.Attribute) or isinstance(getattr(key, "value", None), of_a_key)
+
+
+def _used_otherwise(body: ast.AST, lists: Container[str] | None) -> Iterator[str]:
+    """The names in a body but for those in keys, `params[name]`, `params["W" + str(n)]`, and in places of some lists.
+
+    The lists are given where the names stand for numbers.
+    """
+    match body:
+        case ast.Subscript(holder, key) if _has_text(key) or (
+            isinstance(key, ast.Name | ast.BinOp) and (lists is None or bare(holder) in lists)
+        ):
+            yield from _used_otherwise(holder, lists)
+        case ast.Name(name):
+            yield name
+        case _:
+            for each in ast.iter_child_nodes(body):
+                yield from _used_otherwise(each, lists)
+
+
+def _in_place_of(node: ast.expr, value: ast.expr) -> Any:
+    value = deepcopy(value)
+    if hasattr(value, "ctx"):
+        value.ctx = node.ctx  # type: ignore[attr-defined]
+    return ast.copy_location(value, node)
+
+
+def _has_text(part: ast.expr) -> bool:
+    return any(isinstance(each, ast.Constant) and isinstance(each.value, str) for each in ast.walk(part))
+
+
+def _pairs(target: ast.expr, turn: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    """What each name of a loop stands for in one turn."""
+    match target, turn:
+        case ast.Name(name), _:
+            yield name, turn
+        case ast.Tuple(targets), ast.Tuple(values) | ast.List(values):
+            for one, value in zip(targets, values, strict=False):
+                yield from _pairs(one, value)
+
+
+class _Put(ast.NodeTransformer):
+    """Values in place of names and of places in lists, and what is put together, as `"W" + str(0 + 1)` is, as one."""
+
+    def __init__(self, values: Mapping[str, ast.expr], lists: Mapping[str, Sequence[ast.expr]]) -> None:
+        self.values, self.lists = values, lists
+
+    def visit_Name(self, node: ast.Name) -> Any:
+        return _in_place_of(node, self.values.get(node.id, node))
+
+    def visit_Subscript(self, node: ast.Subscript) -> Any:
+        self.generic_visit(node)
+        match node.slice:
+            case ast.Constant(int(at)) if at < len(listed := self.lists.get(bare(node.value), ())):
+                return _in_place_of(node, listed[at])
+        return node
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        self.generic_visit(node)
+        match node:
+            case ast.Call(ast.Name("str"), [ast.Constant(number)], []):
+                return _in_place_of(node, ast.Constant(str(number)))
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> Any:
+        self.generic_visit(node)
+        match node:
+            case ast.BinOp(ast.Constant(str(one)), ast.Add(), ast.Constant(str(other))):
+                return _in_place_of(node, ast.Constant(one + other))
+            case ast.BinOp(ast.Constant(int(number)), ast.Add(), ast.Constant(int(more))):
+                return _in_place_of(node, ast.Constant(number + more))
+        return node
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
+        self.generic_visit(node)
+        parts = [each.value if isinstance(each, ast.FormattedValue) else each for each in node.values]
+        texts = [each.value for each in parts if isinstance(each, ast.Constant)]
+        return ast.copy_location(ast.Constant("".join(map(str, texts))), node) if len(texts) == len(parts) else node

@@ -1,0 +1,366 @@
+"""Scripts as people write them around their lines: data, classes, loops, schedules, and the order of what is called."""
+
+import numpy as np
+import pytest
+
+from backprop_lab import (
+    L2,
+    Adam,
+    BinaryCrossEntropy,
+    HalfSquaredError,
+    Linear,
+    MeanSquaredError,
+    Network,
+    Problem,
+    Sigmoid,
+    SoftmaxCrossEntropy,
+    check_lines,
+    random_problem,
+    trace,
+)
+
+RELU = random_problem(0, 5, 3, 4, 2, lr=0.1)
+MEAN = random_problem(0, 5, 3, 4, 2, lr=0.1, loss=MeanSquaredError())
+CLASSES = random_problem(0, 5, 3, 4, 3, lr=0.1, loss=SoftmaxCrossEntropy())
+DECAYED = random_problem(0, 5, 3, 4, 2, lr=0.1, penalty=L2(0.05))
+drawn = np.random.default_rng(0).standard_normal
+LINE = Problem(Network([Linear(drawn((3, 1)), drawn((1, 1)))]), MeanSquaredError(), drawn((6, 3)), drawn((6, 1)), 0.1)
+LOGIT = Problem(
+    Network([Linear(drawn((3, 1)), drawn((1, 1))), Sigmoid()]),
+    BinaryCrossEntropy(),
+    drawn((6, 3)),
+    (drawn((6, 1)) > 0) * 1.0,
+    0.1,
+)
+TWO = Problem(
+    Network([Linear(drawn((3, 4)), drawn((1, 4))), Sigmoid(), Linear(drawn((4, 1)), drawn((1, 1))), Sigmoid()]),
+    BinaryCrossEntropy(),
+    drawn((5, 3)),
+    (drawn((5, 1)) > 0) * 1.0,
+    0.1,
+)
+HALF = TWO.evolve(loss=HalfSquaredError())
+SECOND = trace(random_problem(0, 5, 3, 4, 2, lr=0.1, optimizer=Adam())).next_problem()
+
+FORWARD = "z1 = X @ W1 + b1\na1 = np.maximum(z1, 0)\nout = a1 @ W2 + b2\n"
+BACKWARD = """dout = 2 * (out - y)
+dW2 = a1.T @ dout
+db2 = dout.sum(0)
+dz1 = (dout @ W2.T) * (z1 > 0)
+dW1 = X.T @ dz1
+db1 = dz1.sum(0)
+"""
+UPDATE = "W1 -= lr * dW1\nb1 -= lr * db1\nW2 -= lr * dW2\nb2 -= lr * db2\n"
+TURN = FORWARD + BACKWARD + UPDATE
+
+
+def indented(text, by=4):
+    return "".join(" " * by + line + "\n" for line in text.splitlines())
+
+
+def in_a_loop(more="", before="", head="for epoch in range(1000):", turn=TURN):
+    return f"{before}{head}\n{indented(turn)}{indented(more)}"
+
+
+OF_A_TURN = "dW1 db1 dW2 db2 W1_new b1_new W2_new b2_new"
+RIGHT = {  # what is right as it stands, its problem, and what is judged in it
+    "a bias that begins at 0": (
+        (
+            "w, b = np.zeros((3, 1)), 0.0\ny_pred = X @ w + b\ndw = 2 / m * X.T @ (y_pred - y)\n"
+            "db = 2 / m * np.sum(y_pred - y)\nw -= lr * dw\nb -= lr * db"
+        ),
+        LINE,
+        "dW1 db1 W1_new b1_new",
+    ),
+    "None to begin with": (
+        (
+            "class A:\n    def __init__(self):\n        self.W1 = None\n        self.cache = None\n"
+            "    def fit(self, X, y):\n        self.W1 -= lr * dW1"
+        ),
+        RELU,
+        "W1_new",
+    ),
+    "the forward pass once more": (
+        TURN + "def predict(X):\n    z1 = X @ W1 + b1\n    a1 = np.maximum(z1, 0)\n    out = a1 @ W2 + b2\n"
+        "    return out > 0\nacc = np.mean(predict(X) == y)",
+        RELU,
+        OF_A_TURN,
+    ),
+    "deltas that count the input": (
+        "delta3 = 2 * (y_pred - y)\ndW2 = H1.T @ delta3\ndelta2 = delta3 @ W2.T * (H1 > 0)\ndW1 = X.T @ delta2",
+        RELU,
+        "dy_pred dW2 dY1 dW1",
+    ),
+    "layers that count the input": (
+        (
+            "a1 = X\nz2 = a1 @ W1 + b1\na2 = np.maximum(z2, 0)\nz3 = a2 @ W2 + b2\ndelta3 = 2 * (z3 - y)\n"
+            "dW2 = a2.T @ delta3\ndelta2 = delta3 @ W2.T * (z2 > 0)\ndW1 = a1.T @ delta2"
+        ),
+        RELU,
+        "dy_pred dW2 dY1 dW1",
+    ),
+    "a penalty in the update": (
+        "dW2 = H1.T @ dy_pred\nW2 -= lr * (dW2 + 0.1 * W2)\nb2 -= lr * dy_pred.sum(0)",
+        DECAYED,
+        "W2_new b2_new",
+    ),
+    "a mean in the update": (
+        (
+            "dW2 = H1.T @ (2 * (y_pred - y))\ndb2 = 2 * (y_pred - y).sum(0)\nW2 -= lr / y.size * dW2\n"
+            "b2 -= lr / y.size * db2"
+        ),
+        MEAN,
+        "W2_new b2_new",
+    ),
+    "functions in another order than they are called": (
+        (
+            f"def update():\n{indented(UPDATE)}def backward():\n{indented(BACKWARD)}def forward():\n{indented(FORWARD)}"
+            "for e in range(9):\n    forward()\n    backward()\n    update()"
+        ),
+        RELU,
+        OF_A_TURN,
+    ),
+    "targets made of the inputs": ("y = np.sin(3 * X[:, :2])\n" + TURN, RELU, OF_A_TURN),
+    "inputs that are scaled": ("X = X / 255.\nX = (X - X.mean(axis=0)) / X.std(axis=0)\n" + TURN, RELU, OF_A_TURN),
+    "numbers of other data": (
+        "N, D_in, H, D_out = 64, 1000, 100, 10\nbatch_size = 32\nA2 = P\ndZ2 = (A2 - y) / batch_size\ndW2 = H1.T @ dZ2",
+        CLASSES,
+        "dy_pred dW2",
+    ),
+    "a little more in a division": (
+        "dA2 = (-(y / (A2 + 1e-8)) + (1 - y) / (1 - A2 + 1e-8)) / m\ndZ2 = dA2 * A2 * (1 - A2)\ndW2 = A1.T @ dZ2",
+        TWO,
+        "dy_pred dW2",
+    ),
+    "a part of the data for training": (
+        "X_train, X_test, y_train, y_test = train_test_split(X, y)\n"
+        + TURN.replace("X", "X_train").replace("- y)", "- y_train)"),
+        RELU,
+        OF_A_TURN,
+    ),
+    "data that are cut": ("X_train, X_test = X[:80], X[80:]\ndW1 = X_train.T @ dY1", RELU, "dW1"),
+    "a file of data": (
+        "data = pd.read_csv('train.csv')\nX = data.drop('y', axis=1).values\ny = data['y'].values\n" + TURN,
+        RELU,
+        OF_A_TURN,
+    ),
+    "batches": (
+        in_a_loop(
+            head="for i in range(0, len(X), 32):",
+            turn="Xb, yb = X[i:i+32], y[i:i+32]\n" + TURN.replace("X", "Xb").replace("- y)", "- yb)"),
+        ),
+        RELU,
+        OF_A_TURN,
+    ),
+    "batches that are drawn": (
+        in_a_loop(
+            turn="idx = np.random.choice(len(X), 5)\nX_batch = X[idx]\ny_batch = y[idx]\n"
+            + TURN.replace("X", "X_batch").replace("- y)", "- y_batch)")
+        ),
+        RELU,
+        OF_A_TURN,
+    ),
+    "an accuracy now and then": (
+        in_a_loop("if epoch % 10 == 0:\n    acc = np.mean(out == y)\n    print(epoch, acc)"),
+        RELU,
+        OF_A_TURN,
+    ),
+    "a rate that falls": (in_a_loop(turn="lr = 0.1 / (1 + 0.01 * epoch)\n" + TURN), RELU, OF_A_TURN),
+    "a rate that falls once": (in_a_loop("if epoch == 50:\n    lr *= 0.1"), RELU, OF_A_TURN),
+    "losses that are kept": (
+        in_a_loop("loss_hist[epoch] = np.sum((out - y)**2)", "loss_hist = np.zeros(1000)\n"),
+        RELU,
+        OF_A_TURN,
+    ),
+    "the best so far": (
+        in_a_loop("loss = np.sum((out - y)**2)\nif loss < best:\n    best = loss\nelse:\n    break", "best = np.inf\n"),
+        RELU,
+        OF_A_TURN,
+    ),
+    "a main part": (f"if __name__ == '__main__':\n{indented(in_a_loop())}", RELU, OF_A_TURN),
+    "what does no harm": (
+        "global W1\nif y is None:\n    raise ValueError('no y')\n"
+        + TURN
+        + "dW1.shape\ndel dW1\nax.plot(losses)\nhistory['loss'].append(3)\nplot_decision_boundary(lambda x: x)\n"
+        "labels = [1 if p > 0 else 0 for p in out[:, 0]]",
+        RELU,
+        OF_A_TURN,
+    ),
+    "a class with methods": (
+        (
+            "class Net:\n    def __init__(self):\n        self.params = {}\n"
+            "        self.params['W1'] = np.random.randn(3, 4)\n"
+            f"        self.grads = {{'W1': None}}\n    def forward(self, X):\n{indented(FORWARD, 8)}"
+            "        return out\n"
+            f"    def backward(self):\n{indented(BACKWARD, 8)}    def step(self, lr):\n{indented(UPDATE, 8)}"
+            "net = Net()\nfor e in range(9):\n    net.forward(X)\n    net.backward()\n    net.step(0.1)"
+        ),
+        RELU,
+        OF_A_TURN,
+    ),
+    "attributes without numbers": (
+        (
+            "class Neuron:\n    def feedforward(self):\n"
+            "        self.output = 1 / (1 + np.exp(-(X @ self.w + self.b)))\n"
+            "    def backprop(self):\n        dw = X.T @ (self.output - y) / m\n        self.w -= lr * dw\n"
+            "n = Neuron()\nfor e in range(9):\n    n.feedforward()\n    n.backprop()"
+        ),
+        LOGIT,
+        "dW1 W1_new",
+    ),
+    "a function that returns a dictionary": (
+        (
+            "def propagate(w, b, X, Y):\n    A = 1 / (1 + np.exp(-(X @ w + b)))\n    dw = 1 / m * X.T @ (A - Y)\n"
+            "    db = 1 / m * np.sum(A - Y)\n    grads = {'dw': dw, 'db': db}\n    return grads\n"
+            "grads = propagate(w, b, X, Y)\nw = w - lr * grads['dw']"
+        ),
+        LOGIT,
+        "dW1 db1 W1_new",
+    ),
+    "what a layer keeps": (
+        (
+            "def affine_backward(dout, cache):\n    x, w, b = cache\n"
+            "    return dout.dot(w.T), x.T.dot(dout), np.sum(dout, axis=0)\ncache2 = (H1, W2, b2)\n"
+            "dY2 = 2 * (y_pred - y)\ndH1, dW2, db2 = affine_backward(dY2, cache2)"
+        ),
+        RELU,
+        "dy_pred dH1 dW2 db2",
+    ),
+    "memories before the lists": (
+        (
+            "ms = [np.zeros_like(p) for p in params]\nvs = [np.zeros_like(p) for p in params]\n"
+            "params, grads = [W1, b1], [dW1, db1]\nfor i in range(2):\n    ms[i] = 0.9 * ms[i] + 0.1 * grads[i]\n"
+            "    vs[i] = 0.999 * vs[i] + 0.001 * grads[i]**2\n"
+            "    params[i] -= lr * (ms[i] / (1 - 0.9**t)) / (np.sqrt(vs[i] / (1 - 0.999**t)) + 1e-8)"
+        ),
+        SECOND,
+        "mW1_new vW1_new W1_new mb1_new vb1_new b1_new",
+    ),
+    "weights by what they join": (
+        TURN.replace("W1", "Wh").replace("b1", "bh").replace("W2", "Wo").replace("b2", "bo"),
+        RELU,
+        OF_A_TURN,
+    ),
+    "first weights without a number": (TURN.replace("W1", "W").replace("b1", "b"), RELU, OF_A_TURN),
+}
+
+
+@pytest.mark.parametrize(("text", "problem", "judged"), RIGHT.values(), ids=RIGHT)
+def test_a_right_script_is_right_as_it_stands(text, problem, judged):
+    found = check_lines(text, problem)
+    assert found.ok, found
+    assert {each.of for each in found.lines} >= {*judged.split()}, found
+    assert not found.missing or judged != OF_A_TURN
+
+
+WRONG = {  # a script, its problem, the one line that is blamed, and a part of what is said
+    "a sign after a factor": (
+        "dA2 = -(y / A2 - (1 - y) / (1 - A2))\ndZ2 = dA2 * A2 * (A2 - 1)\ndW2 = A1.T @ dZ2 / m\ndb2 = dZ2.sum(0) / m",
+        TWO,
+        "dZ2 =",
+        "right but for its sign",
+    ),
+    "another count after a factor": (
+        (
+            "dA2 = -(y / A2 - (1 - y) / (1 - A2))\ndZ2 = dA2 * A2 * (1 - A2) / m\ndW2 = A1.T @ dZ2 / m\n"
+            "db2 = dZ2.sum(0) / m"
+        ),
+        TWO,
+        "dZ2 =",
+        "",
+    ),
+    "a forward line without a number": (
+        FORWARD.replace("a1 @ W2", "(a1 + 1) @ W2") + BACKWARD,
+        RELU,
+        "out =",
+        "",
+    ),
+    "probabilities along the other axis": (
+        (
+            "scores = H1 @ W2 + b2\nprobs = np.exp(scores) / np.exp(scores).sum(axis=0)\ndscores = (probs - y) / m\n"
+            "dW2 = H1.T @ dscores"
+        ),
+        CLASSES,
+        "probs =",
+        "",
+    ),
+    "an update before the weights are used": (
+        (
+            "error = y - output\nd_output = error * output * (1 - output)\nW2 += H1.T @ d_output * lr\n"
+            "d_hidden = (d_output @ W2.T) * H1 * (1 - H1)\nW1 += X.T @ d_hidden * lr"
+        ),
+        HALF,
+        "d_hidden =",
+        "",
+    ),
+    "a mask that asks for 0": ("dH1 = dy_pred @ W2.T\ndH1[dH1 == 0] = 0\ndW1 = X.T @ dH1", RELU, "dH1", ""),
+    "kept in one order and taken in another": (
+        (
+            "def forward(X):\n    Z1 = X @ W1 + b1\n    A1 = np.maximum(0, Z1)\n    cache = (Z1, A1)\n"
+            "    return cache\n"
+            "def backward(cache):\n    A1, Z1 = cache\n    dW2 = A1.T @ dy_pred\n    return dW2"
+        ),
+        RELU,
+        "A1 = Z1",
+        "",
+    ),
+    "returned in one order and taken in another": (
+        (
+            "def backward():\n    dW2 = H1.T @ dy_pred\n    db2 = dy_pred.sum(0)\n    return db2, dW2\n"
+            "dW2, db2 = backward()\nW2 -= lr * dW2"
+        ),
+        RELU,
+        "dW2 = db2",
+        "",
+    ),
+    "steps that are never counted": (
+        (
+            "t = 0\nmW1 = 0.9 * mW1 + 0.1 * dW1\nvW1 = 0.999 * vW1 + 0.001 * dW1**2\n"
+            "W1 -= lr * mW1 / (1 - 0.9**t) / (np.sqrt(vW1 / (1 - 0.999**t)) + 1e-8)"
+        ),
+        SECOND,
+        "W1 -=",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "problem", "blamed", "said"), WRONG.values(), ids=WRONG)
+def test_in_a_wrong_script_the_line_with_the_mistake_is_blamed_first(text, problem, blamed, said):
+    found = check_lines(text, problem)
+    assert found.ok is False, found
+    assert found.first_wrong.text.startswith(blamed), found
+    assert said in found.first_wrong.sentence
+
+
+def test_where_a_value_of_ones_own_is_wrong_it_is_named_however_far_back():
+    lines = (
+        "l2_error = y - y_pred\nl2_delta = l2_error * y_pred * (1 - y_pred)\nl1_error = l2_error @ W2.T\n"
+        "l1_delta = l1_error * H1 * (1 - H1)\nW2 += lr * H1.T @ l2_delta\nW1 += lr * X.T @ l1_delta"
+    )
+    found = check_lines(lines, HALF)
+    assert "l1_error of line 3" in found.first_wrong.sentence, found
+    assert ", ;" not in str(found)
+
+
+def test_a_number_that_has_the_name_of_a_value_is_no_name_for_it():
+    lines = (
+        "h = 6\nhidden_layer = np.maximum(0, X @ W1 + b1)\ndhidden = dy_pred @ W2.T\ndhidden[hidden_layer < 0] = 0\n"
+        "dW1 = X.T @ dhidden"
+    )
+    found = check_lines(lines, RELU)
+    assert "asks whether hidden_layer >= 0" in found.first_wrong.sentence, found
+
+
+def test_a_loop_that_cannot_be_followed_names_the_line_that_stops_it():
+    with pytest.raises(ValueError, match=r"line 11, `X = X \+ epoch`, uses epoch"):
+        check_lines(in_a_loop(turn=TURN[: TURN.index("W1 -=")] + "X = X + epoch\n" + UPDATE), RELU)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("features_a", "H1"), ("x_things", "X"), ("y_things", "y"), ("w_first", "W1"), ("bias_1st", "b1")],
+)
+def test_what_a_name_may_stand_for_is_suggested_by_its_letter(name, meant):
+    found = check_lines(f"dW1 = {name}.T @ dY1", RELU)
+    assert f"names={{'{name}': '{meant}'}}" in str(found)
