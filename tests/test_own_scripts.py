@@ -10,6 +10,7 @@ from backprop_lab import (
     HalfSquaredError,
     Linear,
     MeanSquaredError,
+    Momentum,
     Network,
     Problem,
     Sigmoid,
@@ -40,6 +41,7 @@ TWO = Problem(
     0.1,
 )
 HALF = TWO.evolve(loss=HalfSquaredError())
+MOVING = trace(random_problem(0, 5, 3, 4, 2, lr=0.03, optimizer=Momentum(0.9))).next_problem()
 SECOND = trace(random_problem(0, 5, 3, 4, 2, lr=0.1, optimizer=Adam())).next_problem()
 
 FORWARD = "z1 = X @ W1 + b1\na1 = np.maximum(z1, 0)\nout = a1 @ W2 + b2\n"
@@ -236,6 +238,16 @@ RIGHT = {  # what is right as it stands, its problem, and what is judged in it
         SECOND,
         "mW1_new vW1_new W1_new mb1_new vb1_new b1_new",
     ),
+    "a velocity with the rate in it": (
+        "vW1 = 0.9 * vW1 - lr * dW1\nW1 += vW1\nv_b1 = 0.9 * v_b1 - lr * db1\nb1 = b1 + v_b1",
+        MOVING,
+        "vW1_new W1_new vb1_new b1_new",
+    ),
+    "a velocity with the rate and no sign in it": (
+        "vW1 = 0.9 * vW1 + lr * dW1\nW1 -= vW1",
+        MOVING,
+        "vW1_new W1_new",
+    ),
     "weights by what they join": (
         TURN.replace("W1", "Wh").replace("b1", "bh").replace("W2", "Wo").replace("b2", "bo"),
         RELU,
@@ -313,6 +325,21 @@ WRONG = {  # a script, its problem, the one line that is blamed, and a part of w
         "dW2 = db2",
         "",
     ),
+    "handed over in one order and taken in another": (
+        (
+            "def update(W1, W2, dW1, dW2):\n    W1 -= lr * dW1\n    W2 -= lr * dW2\n"
+            "dW2 = H1.T @ dy_pred\ndW1 = X.T @ dY1\nupdate(W1, W2, dW2, dW1)"
+        ),
+        RELU,
+        "dW1 = dW2",
+        "",
+    ),
+    "a velocity with the rate in it twice": (
+        "vW1 = 0.9 * vW1 - lr * dW1\nW1 += lr * vW1",
+        MOVING,
+        "W1 +=",
+        "",
+    ),
     "steps that are never counted": (
         (
             "t = 0\nmW1 = 0.9 * mW1 + 0.1 * dW1\nvW1 = 0.999 * vW1 + 0.001 * dW1**2\n"
@@ -350,6 +377,43 @@ def test_a_number_that_has_the_name_of_a_value_is_no_name_for_it():
     )
     found = check_lines(lines, RELU)
     assert "asks whether hidden_layer >= 0" in found.first_wrong.sentence, found
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            in_a_loop(turn="vW1 = np.zeros_like(W1)\n" + TURN),
+            "line 2, `vW1 = .*stands in the loop, so that vW1 begins anew",
+        ),
+        (
+            in_a_loop(turn="W1 = 0.01 * np.random.randn(3, 4)\n" + TURN),
+            "so that W1 begins anew in each turn: it belongs",
+        ),
+        (in_a_loop(turn="t = 0\nt += 1\n" + TURN), "so that t begins anew"),
+        (
+            (
+                "def sgd(W2, dW2):\n    W2 = W2 - lr * dW2\n    return W2\n"
+                "for e in range(9):\n    dW2 = H1.T @ dy_pred\n    sgd(W2, dW2)"
+            ),
+            r"line 6, `sgd\(W2, dW2\)`, drops what sgd returns, so that W2 stays as it is: write `W2 = sgd\(W2, dW2\)`",
+        ),
+    ],
+)
+def test_a_loop_that_undoes_what_it_does_is_told_so(text, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        check_lines(text, MOVING if "vW1" in text else SECOND if "t += 1" in text else RELU)
+
+
+def test_of_several_rates_each_run_may_begin_anew():
+    runs = "for lr in (0.1, 0.01):\n    W1 = np.random.randn(3, 4)\n" + indented(in_a_loop())
+    assert check_lines(runs, RELU).ok
+
+
+def test_a_parameter_that_has_a_gradient_and_no_update_is_missing():
+    found = check_lines(TURN.replace("b2 -= lr * db2\n", ""), RELU)
+    assert (found.ok, found.missing) == (True, ("b2_new",))
+    assert "no line was found for b2_new" in str(found)
 
 
 def test_a_loop_that_cannot_be_followed_names_the_line_that_stops_it():

@@ -80,7 +80,9 @@ def _with_updates(best: Pass, run: Run) -> Pass:
         owner = names.trace.owner(wrong.of)
         if wrong.ok is False and wrong.values and owner in names.problem.parameters and wrong.of != f"{owner}_new":
             tried = run({**best.blamed, wrong.lines[-1]: 0.0})
-            is_right = any(each.of == f"{owner}_new" and each.ok for each in tried.found)
+            later = (each for each in tried.found if each.lines[0] > wrong.lines[-1])
+            using = (each for each in later if any(wrong.name in best.statements[at].reads for at in each.lines))
+            is_right = any(each.of == f"{owner}_new" and each.ok for each in using)
             best = tried if is_right and tried.cost < best.cost else best
     return best
 

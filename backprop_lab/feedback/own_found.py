@@ -82,7 +82,8 @@ def rounded(factor: float) -> float:
 
 def fit_of(names: Sequence[Names], values: Sequence[Any], of: str) -> tuple[float, bool] | None:
     """How many times a value of the step these are, on all problems, and whether they are transposed; or None."""
-    pairs = [(np.asarray(value), np.asarray(each.trace[of])) for value, each in zip(values, names, strict=True)]
+    right = (each.layout.scale(each.trace, of) * np.asarray(each.trace[of]) for each in names)
+    pairs = [(np.asarray(value), one) for value, one in zip(values, right, strict=True)]
     has_state = any(map(np.ndim, getattr(names[0].problem, "state", {}).values()))
     if not has_state or not pairs[0][1].any():  # at first, where a state is 0, what is small shows best
         pairs = pairs[1:] or pairs  # those with numbers of our own, which nothing is special about

@@ -4,8 +4,7 @@ How the arrays are laid out, and what doubtful names mean, is found out by tryin
 """
 
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +19,7 @@ from backprop_lab.feedback.own_names import COUNTS, Layout, Names
 from backprop_lab.feedback.own_pass import MASKS, Pass
 from backprop_lab.feedback.own_text import statements_in
 from backprop_lab.feedback.own_trials import layouts, others, with_gradients
+from backprop_lab.feedback.own_words import in_their_words, parts_of, read_in
 from backprop_lab.feedback.resemblance import times
 from backprop_lab.step.number_format import listed, plain, told_apart
 from backprop_lab.step.problem import Problem, check_problem
@@ -55,7 +55,7 @@ class CheckedLines:
     """What `check_lines` found, in order; lines that give no value of the step, such as a mask, are left out.
 
     `ok` is True if all are right, False if one is wrong, and None if one cannot be told, or there are none. `missing`
-    are the gradients of parameters for which there is none, where there is one for another.
+    are the gradients of parameters, and their updates, for which there is none, where there is one for another.
     """
 
     lines: tuple[Line, ...]
@@ -116,7 +116,8 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     best = usual = None
     for layout in layouts(given, used):
         tried = best_pass(statements, problem, traces, layout, own)
-        if layout.columns and not _speak_for_columns(tried, usual):
+        is_updated = any(each.of == f"{name}_new" for each in tried.found for name in problem.parameters)
+        if (layout.columns and not _speak_for_columns(tried, usual)) or (layout.velocity and not is_updated):
             continue
         usual = tried
         best = tried if best is None or _explains_more(tried, best) else best
@@ -138,10 +139,6 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
         on_theirs = [given, *others(problem, keeps_data=True)]
         with_theirs = guessed(best_pass(statements, problem, on_theirs, layout, own), on_theirs)
         theirs = {each.lines[-1]: (each, with_theirs) for each in with_theirs.found if each.ok or each.mistaken != 1}
-    found = {each.of for each in best.found}
-    of = {step.name: step.of for step in given.steps if step.of in problem.parameters}  # gradients and what is new
-    there = {of[name] for name in found.intersection(of)}
-    missing = [name for name in of if there and of[name] not in there and given.role(name) == "gradient"]
     lines = []
     for each in best.found:
         if each.ok is False and each.lines[-1] in theirs:
@@ -149,7 +146,18 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
             lines.append(_told(*theirs[each.lines[-1]], only_so, used))
         else:
             lines.append(_told(each, best, only_so, used))
-    return CheckedLines(tuple(lines), tuple(missing))
+    return CheckedLines(tuple(lines), _missing(best, given))
+
+
+def _missing(best: Pass, given: Trace) -> tuple[str, ...]:
+    """The gradients of parameters for which there is no line, and the updates, where there is one for another."""
+    found = {each.of for each in best.found}
+    of = {step.name: step.of for step in given.steps if step.of in given.problem.parameters}
+    there = {of[name] for name in found.intersection(of)}
+    new = {name for name in found if given.role(name) == "new"}
+    gradients = [name for name in of if there and of[name] not in there and given.role(name) == "gradient"]
+    updates = [name for name in of if new and given.role(name) == "new" and name not in new]
+    return (*gradients, *(name for name in updates if f"d{of[name]}" in found))
 
 
 def _check_names(own: Mapping[str, Any], problem: Problem, given: Trace) -> None:
@@ -203,7 +211,7 @@ def _told(found: Found, best: Pass, only_so: Mapping[int, str], used: set[str]) 
         return Line(numbers, text, found.of, True, _right(found) + only_so.get(found.lines[-1], ""))
     if sentence := _wrong(found, best, used):
         is_open = "should be" in sentence or "a number of its own" in sentence  # no mistake is named
-        elsewhere = _parts_of(found, best) if is_open else ""
+        elsewhere = parts_of(found, best) if is_open else ""
         return Line(numbers, text, found.of, False, f"wrong: {sentence}{elsewhere}")
     return Line(numbers, text, found.of, True, _right(found))
 
@@ -238,7 +246,7 @@ def _wrong(found: Found, best: Pass, used: set[str]) -> str:
         sentence = _as_written(feedback, found, best)
     if feedback.cause[:1] == ("shape",):
         shapes = f"{found.name} has shape {value.shape}, and should have {right.shape}."
-        return _in_their_words(f"{shapes} {sentence.partition('. ')[2]}".strip(), found, best, used)
+        return in_their_words(f"{shapes} {sentence.partition('. ')[2]}".strip(), found, best, used)
     if feedback.cause[:1] == ("value",) or not sentence:
         right = right.reshape(value.shape) if right.size == value.size else right
         wrong = np.abs(value - right) > SAME * np.max(np.abs(right))
@@ -249,7 +257,7 @@ def _wrong(found: Found, best: Pass, used: set[str]) -> str:
         how_many = int(np.sum(wrong))
         count = f"; {how_many} of its {wrong.size} numbers differ{'s' * (how_many == 1)}" if wrong.size > 1 else ""
         return f"{found.name}{[*where] or ''} should be {mine}, and is {yours}{count}"
-    return _in_their_words(sentence.rstrip("., "), found, best, used)
+    return in_their_words(sentence.rstrip("., "), found, best, used)
 
 
 def _as_written(feedback: Feedback, found: Found, best: Pass) -> str:
@@ -257,7 +265,7 @@ def _as_written(feedback: Feedback, found: Found, best: Pass) -> str:
 
     Another value that they have, and that gives the same there, stands in its place.
     """
-    read, texts = _read_in(found.lines, best)
+    read, texts = read_in(found.lines, best)
     names, traced = best.names[0], best.names[0].trace
     has = {each for name in read for each in (names.of(name), names.gradient(name), name)} & {*traced}
     has |= {each.of for each in best.found if each.name in read and each.lines[-1] < found.lines[-1]}
@@ -283,48 +291,3 @@ def _as_written(feedback: Feedback, found: Found, best: Pass) -> str:
     shown, opening, explanation = first.partition("This looks like ")
     said = [told for each in (explanation, *others) if (told := as_read(each))]
     return f"{shown}{opening}{'; or like '.join(said)}" if said or not opening else ""
-
-
-def _read_in(lines: Sequence[int], best: Pass) -> tuple[set[str], str]:
-    """The names that statements read, also by way of values of the learner's own, and all their text."""
-    judged = {each.name for each in best.found}
-    read, texts = set[str](), [best.statements[at].text for at in lines]
-    waiting = {name for at in lines for name in best.statements[at].reads}
-    while waiting:
-        read |= waiting
-        own = [each for each in best.statements[: lines[-1]] if each.name in waiting - judged]
-        texts += [each.text for each in own]
-        waiting = {name for each in own for name in each.reads} - read
-    return read, "\n".join(texts)
-
-
-def _parts_of(found: Found, best: Pass) -> str:
-    """Where else the mistake may be: in values of the learner's own that a line is made of, and which nobody judges."""
-    reads = _read_in(found.lines, best)[0] - {each.name for each in best.found}
-    lines = {each.name: each.line for each in best.statements[: found.lines[-1]] if each.name in reads}
-    known, has = best.known[0], best.names[0].has
-    own = [name for name in lines if isinstance(known.get(name), np.ndarray) and known[name].ndim and not has(name)]
-    return f"; or the mistake is in {listed([f'{name} of line {lines[name]}' for name in own])}" if own else ""
-
-
-def _in_their_words(sentence: str, found: Found, best: Pass, used: set[str]) -> str:
-    """A sentence with the learner's own names in it; where they have columns for rows, it says so of lines."""
-    names, theirs = best.names[0], {}
-    for name in sorted(used, reverse=True):
-        if isinstance(best.known[0].get(name), int | float) and np.ndim(names.trace.get(names.of(name), 0)):
-            continue  # `h = 6` is how many there are
-        theirs[(names.is_sure(name) and names.gradient(name)) or names.of(name)] = name
-    theirs |= {each.of: each.name for each in best.found}
-    for no_name in ("", "step"):  # which is a word as well
-        theirs.pop(no_name, None)
-    said = {*re.findall(r"\w+", sentence)} - {*theirs}  # `W2 = W2 - lr * dW2`: two values have that name
-    of_one = Counter(theirs[of] for of in {*re.findall(r"\w+", sentence)} & {*theirs})
-    theirs = {of: name for of, name in theirs.items() if name not in said and of_one[name] < 2}
-    sentence = re.sub(r"[A-Za-z_]\w*", lambda word: theirs.get(word[0], word[0]), sentence)
-    if names.layout.is_across(names.trace, found.of):
-        other = {"row": "column", "column": "row"}
-        sentence = re.sub(r"\b(row|column)(?=s?\b)", lambda word: other[word[0]], sentence)
-        sentence = re.sub(r"\[(\d+), (\d+)\]", r"[\2, \1]", sentence)
-    if "`" in sentence and (names.layout.columns or names.layout.rows_of_outputs):
-        sentence += " (as it is written with samples as rows)"
-    return sentence

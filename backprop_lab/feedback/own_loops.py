@@ -7,8 +7,8 @@ from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 
-from backprop_lab.feedback.own_names import BY_RUNNING
-from backprop_lab.feedback.own_scripts import is_given
+from backprop_lab.feedback.own_names import BY_RUNNING, RATES
+from backprop_lab.feedback.own_scripts import begins_anew, is_given
 from backprop_lab.feedback.own_spellings import A_PARAMETER, PARAMETERS, bare
 from backprop_lab.nn.lines import tree_of
 from backprop_lab.step.number_format import listed
@@ -80,14 +80,21 @@ class Unrolled(ast.NodeTransformer):
         return node.body if _trains(node.body) else node
 
     def visit_For(self, node: ast.For) -> Any:
+        is_inner = not any(isinstance(each, ast.For | ast.While) for line in node.body for each in ast.walk(line))
         self.generic_visit(node)
         if not node.body:
             return None
         if is_training := _trains(node.body):
+            for line in node.body:
+                if is_inner and (name := begins_anew(line)):
+                    raise ValueError(
+                        f"line {line.lineno}, `{ast.unparse(line)}`, stands in the loop, so that {name} begins anew in "
+                        "each turn: it belongs before the loop"
+                    )
             node.body = [each for each in node.body if not is_given(each)]
         body = ast.Module(node.body, [])
         if is_training:
-            used = {*_names(node.target)} & {*_names(body)}
+            used = {*_names(node.target)} & {*_names(body)} - RATES  # of several rates, each run is alike
             counts = FROM.match(ast.unparse(node.iter))
             if not used:
                 return node.body

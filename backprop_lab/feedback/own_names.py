@@ -46,6 +46,7 @@ ACTIVATED = re.compile(r"([a-z]+)(\d*)_(?:relu|act|tanh|sigmoid|drop)")
 class Layout:
     """How a learner lays out their arrays: samples in columns, W with a row for each output, flat biases, labels.
 
+    `velocity` is -1 or 1 where the rate is in what momentum remembers, `v = 0.9 * v - lr * dW`, and 0 where it is not.
     `from_1` says that the numbers of what leaves and enters layers count the input, so that a1 is X and z2 is Y1.
     `before` is the letter that stands for what enters an activation, such as a where h stands for what leaves it, or h
     beside `h_relu`; `scores` says that the last output is meant before the softmax, `masks` that `D1` is a mask, and
@@ -57,6 +58,7 @@ class Layout:
     flat: bool = False
     labels: bool = False
     from_1: bool = False
+    velocity: int = 0
     before: str = ""
     scores: bool = False
     masks: bool = False
@@ -75,7 +77,12 @@ class Layout:
             return value.argmax(axis=1)
         if self.flat and owner in trace.given and is_bias(trace, owner):
             return value.ravel()
-        return value.T if self.is_across(trace, name) else value
+        return self.scale(trace, name) * (value.T if self.is_across(trace, name) else value)
+
+    def scale(self, trace: Trace, name: str) -> Any:
+        """How many times the package's a value is."""
+        is_velocity = self.velocity and (trace.owner(name) or name) in trace.problem.state and name[0] == "v"
+        return self.velocity * trace["lr"] if is_velocity else 1
 
 
 @lru_cache(maxsize=256)

@@ -99,6 +99,7 @@ class Pass:
         wrong = {found.lines[-1]: found.name for found in self.found if found.ok is False}
         used = {at for at, name in wrong.items() if any(name in later.reads for later in self.statements[at + 1 :])}
         times = Counter(statement.name for statement in self.statements if not statement.goes_on)
+        used -= {at for at in used if A_COPY.fullmatch(self.statements[at].text)}
         return [at for at in sorted(used) if not self.names[0].gradient(wrong[at]) or times[wrong[at]] > 1]
 
     def ends(self, found: Found) -> bool:
@@ -114,7 +115,8 @@ class Pass:
         right = np.asarray(names.trace[found.of])
         is_across = names.layout.is_across(names.trace, found.of)
         ways = [way for way in turned(value, right)[:: -1 if is_across else 1] if way is not None]
-        return (ways[0] if ways else value.T if is_across else value) / found.entering
+        times = found.entering * names.layout.scale(names.trace, found.of)
+        return (ways[0] if ways else value.T if is_across else value) / times
 
     def also(self, name: str) -> list[str]:
         """The gradient that a name may stand for as well: `dH1` for dY1, with the slope in it, if no line gives dY1."""

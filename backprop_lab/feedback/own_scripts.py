@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from backprop_lab.feedback.own_names import A_GRADIENT, HELD_OUT, INPUTS, RATES, TARGETS
+from backprop_lab.feedback.own_names import A_GRADIENT, A_STATE, HELD_OUT, INPUTS, RATES, TARGETS
 from backprop_lab.feedback.own_spellings import A_PARAMETER, PARAMETERS, bare
 from backprop_lab.nn.forms import is_written
 
@@ -97,6 +97,19 @@ def only_shows(statement: ast.stmt) -> bool:
     return is_end or bool(SHOWS.match(text) or is_note)
 
 
+def begins_anew(node: ast.stmt) -> str:
+    """The parameter, the memory or the count to which a line gives what it has at first, or ""."""
+    text = ast.unparse(node)
+    if COUNTS.fullmatch(text) and not text.endswith("+ 1") and "+=" not in text:
+        return text.split()[0]
+    match node:
+        case ast.Assign([ast.Name(name) | ast.Attribute(ast.Name("self"), name)], value):
+            is_parameter = re.fullmatch(r"[Wwb]\d*", name) and DRAWS.search(text)
+            is_memory = A_STATE.fullmatch(name) and re.match(r"(np\.)?zeros|0(\.0)?$", ast.unparse(value))
+            return name if is_parameter or is_memory else ""
+    return ""
+
+
 def writes_layers(node: ast.AST, last: int) -> bool:
     """Whether a function has names such as dW1, or with one layer dw: its lines are judged where they stand."""
     names = {*_stored(node)}
@@ -166,6 +179,17 @@ class Once(ast.NodeTransformer):
             return ast.copy_location(ast.Assign(node.targets, ast.Constant(0.0)), node)  # as it stays
         return _passed(node) if self._called(node.value) else None if only_shows(node) else node
 
+    def _returned_anew(self, name: str) -> str:
+        """A parameter that a function is given, to which it gives another array, and that it returns."""
+        nodes = [*ast.walk(self.functions[name])]
+        given = {each.arg for each in nodes if isinstance(each, ast.arg)}
+        anew = {bare(each.targets[0]) for each in nodes if isinstance(each, ast.Assign)}
+        anew -= {bare(each.target) for each in nodes if isinstance(each, ast.AugAssign)}
+        returned = (
+            each for node in nodes if isinstance(node, ast.Return) and node.value for each in _loaded(node.value)
+        )
+        return next((each for each in returned if each in given & anew and A_PARAMETER.fullmatch(each)), "")
+
     def _crossed(self, node: ast.stmt, taken: Sequence[ast.expr], given: ast.expr | None) -> list[ast.stmt]:
         """A line for each name that is taken for another of those that are given."""
         pairs = zip(taken, getattr(given, "elts", ()), strict=False)
@@ -175,6 +199,12 @@ class Once(ast.NodeTransformer):
 
     def visit_Expr(self, node: ast.Expr) -> ast.stmt | list[ast.stmt] | None:
         if name := self._called(node.value):
+            if kept := self._returned_anew(name):
+                text = ast.unparse(node)
+                raise ValueError(
+                    f"line {node.lineno}, `{text}`, drops what {name} returns, so that {kept} stays as it is: "
+                    f"write `{kept} = {text}`"
+                )
             parameters = [ast.Name(each.arg, ast.Store()) for each in self.functions[name].args.args]
             skipped = isinstance(node.value.func, ast.Attribute)  # type: ignore[attr-defined]
             return self._crossed(node, parameters[skipped:], ast.Tuple(node.value.args)) or _passed(node)  # type: ignore[attr-defined]

@@ -80,7 +80,9 @@ def layouts(given: Trace, used: set[str]) -> Iterator[Layout]:
     one_more = re.compile(
         rf"(?:d_?)?(?:[{''.join(sorted(each for each in BEFORE | AFTER if len(each) == 1))}]|delta|δ)_?{last + 1}"
     )
+    remembers = {name[0] for name in getattr(given.problem, "state", ()) if np.ndim(given[name])}
     ways: dict[str, Sequence[Any]] = {
+        "velocity": (0, -1, 1)[: 1 + 2 * (remembers == {"v"})],
         "from_1": (False, True)[: 1 + any(map(one_more.fullmatch, map(str.lower, used)))],
         "scores": (False, True)[: 1 + ("P" in given)],
         "before": ("", *letters),

@@ -1,0 +1,56 @@
+"""What is said of a learner's lines, in their own names, and where else a mistake may be."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from backprop_lab.feedback.own_found import Found
+from backprop_lab.feedback.own_pass import Pass
+from backprop_lab.step.number_format import listed
+
+
+def read_in(lines: Sequence[int], best: Pass) -> tuple[set[str], str]:
+    """The names that statements read, also by way of values of the learner's own, and all their text."""
+    judged = {each.name for each in best.found}
+    read, texts = set[str](), [best.statements[at].text for at in lines]
+    waiting = {name for at in lines for name in best.statements[at].reads}
+    while waiting:
+        read |= waiting
+        own = [each for each in best.statements[: lines[-1]] if each.name in waiting - judged]
+        texts += [each.text for each in own]
+        waiting = {name for each in own for name in each.reads} - read
+    return read, "\n".join(texts)
+
+
+def parts_of(found: Found, best: Pass) -> str:
+    """Where else the mistake may be: in values of the learner's own that a line is made of, and which nobody judges."""
+    reads = read_in(found.lines, best)[0] - {each.name for each in best.found}
+    lines = {each.name: each.line for each in best.statements[: found.lines[-1]] if each.name in reads}
+    known, has = best.known[0], best.names[0].has
+    own = [name for name in lines if isinstance(known.get(name), np.ndarray) and known[name].ndim and not has(name)]
+    return f"; or the mistake is in {listed([f'{name} of line {lines[name]}' for name in own])}" if own else ""
+
+
+def in_their_words(sentence: str, found: Found, best: Pass, used: set[str]) -> str:
+    """A sentence with the learner's own names in it; where they have columns for rows, it says so of lines."""
+    names, theirs = best.names[0], {}
+    for name in sorted(used, reverse=True):
+        if isinstance(best.known[0].get(name), int | float) and np.ndim(names.trace.get(names.of(name), 0)):
+            continue  # `h = 6` is how many there are
+        theirs[(names.is_sure(name) and names.gradient(name)) or names.of(name)] = name
+    theirs |= {each.of: each.name for each in best.found}
+    for no_name in ("", "step"):  # which is a word as well
+        theirs.pop(no_name, None)
+    said = {*re.findall(r"\w+", sentence)} - {*theirs}  # `W2 = W2 - lr * dW2`: two values have that name
+    of_one = Counter(theirs[of] for of in {*re.findall(r"\w+", sentence)} & {*theirs})
+    theirs = {of: name for of, name in theirs.items() if name not in said and of_one[name] < 2}
+    sentence = re.sub(r"[A-Za-z_]\w*", lambda word: theirs.get(word[0], word[0]), sentence)
+    if names.layout.is_across(names.trace, found.of):
+        other = {"row": "column", "column": "row"}
+        sentence = re.sub(r"\b(row|column)(?=s?\b)", lambda word: other[word[0]], sentence)
+        sentence = re.sub(r"\[(\d+), (\d+)\]", r"[\2, \1]", sentence)
+    if "`" in sentence and (names.layout.columns or names.layout.rows_of_outputs):
+        sentence += " (as it is written with samples as rows)"
+    return sentence
