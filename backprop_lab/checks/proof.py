@@ -14,6 +14,7 @@ import numpy as np
 
 from backprop_lab.checks.moves import TELLS, Moves, Slopes, rounding_of
 from backprop_lab.checks.rounding import terms_in
+from backprop_lab.nn.arrays import as_readonly_array
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.network import check_gradient
 from backprop_lab.step.checking import check_real
@@ -81,13 +82,20 @@ def check_gradients(problem: Problem, gradients: Mapping[str, Array] | None = No
     cannot be told: where rounding is more than a thousandth of the gradient, or an entry is too small for finite
     differences, and the complex step does not hold for the code. `gradients` are the ones to check, by default those of
     `problem`. Raises KeyError if a gradient is missing, and ValueError if one has another shape than its parameter, or
-    if `problem` is not a Problem or has complex numbers.
+    holds anything but real numbers, and if `problem` is not a Problem or has complex numbers.
     """
     check_problem(problem)
     check_real(**problem.data, **problem.replaced)
     right, parameters = trace(problem), problem.parameters
     named = {step.of: step.name for step in right.steps if step.role == "gradient"}
-    given = {name: right[named[name]] for name in parameters} if gradients is None else gradients
+    given = {name: right[named[name]] for name in parameters}
+    if gradients is not None:
+        given = {
+            name: as_readonly_array(named[name], value, is_data=True)
+            for name, value in gradients.items()
+            if name in parameters
+        }
+        check_real(**{named[name]: gradient for name, gradient in given.items()})
     for name, parameter in parameters.items():
         check_gradient(name, given, parameter)
     return {name: _error(right, named[name], np.asarray(given[name])) for name in parameters}
