@@ -274,8 +274,8 @@ def _diverged(compared: Comparison) -> Feedback:
     if compared.is_right:
         return Feedback(True, (), f"{name} is the same here, but no longer finite: {began}")
     message = (
-        f"{name} is no longer finite here, and there is nothing to compare with: {began} Start again with a smaller "
-        "learning rate, or smaller numbers."
+        f"{name} is no longer finite here, and there is nothing to compare with: {began} Start again from finite "
+        "numbers, with a smaller learning rate or smaller numbers."
     )
     return Feedback(False, ("diverged",), message)
 

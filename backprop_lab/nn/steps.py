@@ -241,6 +241,9 @@ def check_names(given: Iterable[str], lines: Lines) -> None:
     """Raise ValueError unless every value has a name of its own, which can stand in a line of Python."""
     taken = set(NAMESPACE)
     for name in (*given, *lines.names):
+        if name in taken and name in SCALARS:
+            what = "the learning rate" if name == "lr" else "the number of the step"
+            raise ValueError(f"{name} is {what} in every line: call your own value something else, such as {name}1")
         if name in taken:
             raise ValueError(
                 f"two values would be called {name}: call a parameter or a line of the loss something else"
