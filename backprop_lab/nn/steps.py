@@ -83,7 +83,10 @@ class Step(NamedTuple):
             kept = None
         elif kept and beside:
             kept = kept._replace(template=beside)
-        code, operands = filled(template, self.names, kept)
+        try:
+            code, operands = filled(template, self.names, kept)
+        except ValueError as error:  # as of a line of a reader's own that is not Python
+            raise ValueError(f"the mistake {title!r}: {error}") from None
         return self._replace(code=code, operands=operands, title=title, sentence=sentence)
 
 
