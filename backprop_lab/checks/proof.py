@@ -53,8 +53,13 @@ def prove(trace: Trace, name: str) -> Proof:
     one that is 0 but for its rounding is right. Finite differences come first. Where they cannot tell, as of an entry
     that moves the loss by less than its last digits, the complex step decides, if the layers and the loss are code that
     it holds for. Where moving the entries one by one would take too long, the loss is moved along 8 random directions,
-    and the sentence says how small an error they leave unseen. Raises KeyError if `name` is not a gradient of the
-    trace, and ValueError if that is no trace or has complex numbers.
+    and the sentence says how small an error they leave unseen.
+
+    Where what comes to a ReLU is exactly 0, as with weights of 0, the loss has a corner and no slope. What agrees there
+    does so by convention: a ReLU at 0 is off and its slope 0, as its line `dY * (Y > 0)` has it. The same holds of a
+    maximum with 0 in a program, and at the corners of other activations for their slope from the left.
+
+    Raises KeyError if `name` is not a gradient of the trace, and ValueError if that is no trace or has complex numbers.
     """
     _check_gradient_name(trace, name)
     if not np.all(np.isfinite(np.asarray(trace[name], dtype=float))):
