@@ -279,6 +279,16 @@ def test_two_mistakes_at_once_are_told_together():
     assert "`0.2 * dW1 + 0.2 * W1` would be right" in str(both["W1"])
 
 
+@pytest.mark.parametrize(
+    "wrong", [np.ones_like, lambda W: 2 * W**2, lambda W: 2 * W + np.eye(3, 4), lambda W: np.round(2 * W, 2)]
+)
+def test_a_multiple_of_the_parameter_alone_is_not_said_to_be_two_mistakes(wrong):
+    parameters = drawn(0, W1=(3, 4))
+    found = diagnose(lambda p: np.sum(p["W1"] ** 2), parameters, {"W1": wrong(parameters["W1"])})
+    assert found["W1"].ok is False
+    assert "would be right" not in str(found["W1"])
+
+
 def test_known_numbers_of_the_learner_are_named_where_a_factor_is_one_of_them():
     X, y, lr = drawn(0, X=(7, 3))["X"], drawn(0, y=7)["y"], 0.013
 
@@ -556,10 +566,26 @@ def test_a_missing_or_unreadable_gradient_is_told_beside_the_others():
     found = diagnose(lambda W, b: np.sum(W) + b, {"W": W, "b": 1.0}, {"W": W})
     assert (found["W"].ok, found["b"].ok, found.ok) == (True, None, None)
     assert "give its gradient, as db or b" in str(found)
-    found = diagnose(lambda W, b: np.sum(W) + b, {"W": W, "b": 1.0}, {"W": W, "b": "one"})
-    assert "b: its gradient holds <U3, and should hold real numbers" in str(found)
     with pytest.raises(KeyError, match="there is no parameter 'c'; there are W, b"):
         found["c"]
+
+
+@pytest.mark.parametrize(
+    ("gradient", "sentence"),
+    [
+        ("one", "your db is text: write numbers, and names of arrays, without quotes"),
+        (np.array(["1.0"]), "your db has text in it: write numbers without quotes"),
+        (np.ma.masked_array([1.0], mask=[True]), "your db has masked cells, which have no number: fill them first"),
+        (1.0 + 0j, "your db has complex numbers in it, but db is real"),
+        ([[1.0], [1.0, 2.0]], "the rows of your db differ in length"),
+        (np.sum, "your db is a function, not what it returns"),
+        ([1.0 + 1j, None], "there is still a blank at db[1]"),
+    ],
+)
+def test_a_gradient_that_check_cannot_read_is_told_in_its_words_beside_the_others(gradient, sentence):
+    found = diagnose(lambda W, b: np.sum(W) + b, {"W": W, "b": 1.0}, {"W": W, "b": gradient})
+    assert (found["W"].ok, found["b"].ok, found.ok) == (True, None, None)
+    assert f"b: cannot be told: {sentence}" in str(found["b"])
 
 
 def test_a_loss_that_is_not_finite_cannot_be_told():

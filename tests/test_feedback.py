@@ -236,7 +236,8 @@ in through(Linear([[1.0, 1]], [[0.0, 0]]), Sigmoid(), Linear([[1.0], [-1]], [[0.
   y_pred = [[9 * 2.0**-52]] | value
 in trained(random_problem(0, lr=1e200), 2)
   L = np.array(L) |  | L is the same here, but no longer finite: W1 is the first value with nan in it.
-  dW1 = np.ones((3, 4)) | diverged | ... nothing to compare with: W1 is the first value with nan in it. ...
+  dW1 = np.ones((3, 4)) | diverged | ... nothing to compare with: W1 is the first value with nan in it.
+    Start again from finite numbers, ...
 in trace(random_problem(9, loss=SoftmaxCrossEntropy()))
   P = np.exp(y_pred) / np.exp(y_pred).sum(axis=1, keepdims=True)
   logP = np.log(P)

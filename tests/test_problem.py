@@ -107,7 +107,12 @@ def test_what_does_not_fit_is_refused_with_the_sentence_that_somebody_has_read()
     ("random_problem(0, X=W, y=it, loss=SoftmaxCrossEntropy())", "y", ["cat", "dog"], "one_hot(y)"),
     ("random_problem(0, X=it, y=W)", "X", [[1, None], [2, 3]], "np.array(X)[:, [0]].astype(float)"),
     ("random_problem(0, X=it, y=W)", "X", MIXED, " X[:, [0, 2]].astype(float)"),
-    ("example(loss=SoftmaxCrossEntropy(), y=it)", "y", [0, 1], "one_hot(np.ravel(y), 2)"),
+    ("example(loss=SoftmaxCrossEntropy(), y=it)", "y", [0, 1], "one_hot(np.ravel(y).astype(int), 2)"),
+    ("example(loss=SoftmaxCrossEntropy(), y=it)", "y", [[0.0], [1.0]], "one_hot(np.ravel(y).astype(int), 2)"),
+    ("example(y=it)", "y", [1, 2], "one_hot(np.ravel(y).astype(int))"),
+    ("replace(random_problem(0, outputs=3), y=it)", "y", [1, 3], "one_hot(np.ravel(y).astype(int), range(1, 4))"),
+    ("random_problem(0, X=W, y=it)", "y", [1.0, 2.0], "one_hot(np.ravel(y).astype(int))"),
+    ("one_hot(it).any()", "labels", [0.0, 1.0], "np.ravel(labels).astype(int)"),
     ("Linear(W, it)", "b", zeros(3), "np.reshape(b, (1, -1))"),
     ("Linear(it, b)", "W", W > 2, "np.asarray(W, float)"),
 ])  # fmt: skip

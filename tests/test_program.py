@@ -124,8 +124,9 @@ def test_a_program_is_evolved_by_name_and_derived_anew_where_shapes_change():
     assert trace(one)["db"].shape == (2,)
     assert prove(trace(one), "db").agrees
     assert p.evolve(optimizer=Adam()).state["step"] == 1
-    with pytest.raises(TypeError, match=r"a program has parameters, data, state, lr, optimizer; got W"):
-        p.evolve(W=1)
+    for name, said in (("W", "parameters={'W': ...}"), ("X", "data={'X': ...}"), ("V", "parameters={'W': ...}")):
+        with pytest.raises(TypeError, match=rf"a program has .*; got {name}. Another \w: {said}"):
+            p.evolve(**{name: 1})
     with pytest.raises(ValueError, match=r"parameters has W, b; got V"):
         p.evolve(parameters={"V": 1})
     with pytest.raises(ValueError, match="line 1, `S = X @ W"):
@@ -156,9 +157,21 @@ def test_a_program_comes_back_from_a_pickle_and_a_copy():
     ("lines", "given", "said"),
     [
         ("L = np.sum(np.sort(X @ W))", {}, "np.sort|sort"),
-        ("L = np.sum(X @ W)\nlr_new = 2 * L", {"lr": 1.0}, "two values would be called lr"),
+        ("L = np.sum(X @ W)\nlr_new = 2 * L", {"lr": 1.0}, "lr is the learning rate in every line: call your own"),
+        ("L = np.sum(X @ W) * step", {"step": 2.0}, "step is the number of the step in .* such as step1"),
+        ("step = X @ W\nL = np.sum(step)", {}, "step is the number of the step in every line: call your own value"),
         ("L = np.sum(X @ W) * k", {"k": np.inf}, r"k is inf, and data must be finite"),
-        ("L = np.sum(X @ W * k)", {"k": [[1.0], [np.nan]]}, r"k\[1, 0\] is nan, and data must be finite"),
+        ("L = np.sum(X @ W * k)", {"k": [[1.0], [np.nan]]}, r"k\[1, 0\] is nan, and data must be finite$"),
+        ("L = np.sum(X @ W * k)", {"k": [-np.inf, 0]}, r"k\[0\] is -inf, .* finite; -1e9 hides as well as -inf"),
+        ("L = np.sum(X @ W * k)\nk_new = np.sum(k)", {"k": [1.0, 2.0]},
+         r"line 2, `k_new = np.sum\(k\)`: k_new takes the place of k in the next step, .* shape \(2,\); it has \(\)"),
+        ("L = np.sum(X @ W)\nacc = np.mean(X)", {}, "W has no part in the loss acc: .* if L is, put its line last"),
+        ("L = np.sum(X @ W)\nacc = np.mean(1.0 * (X @ W > 0))", {},
+         "it has no slope for anything learnt: the last line is the loss; if L is, put its line last"),
+        ("R = np.sum(X)\nL = np.mean(X)", {}, "W has no part in the loss L: leave it out, or use it"),
+        ("L = np.sum(X @ W) / 0", {}, r"line 1, `L = np.sum\(X @ W\) / 0`: it divides by 0"),
+        ("a = X @ W\nL = np.sum(a / (1 - 1))", {}, r"line 2, .*: it divides by 0"),
+        ("L = np.sum(X @ W) * (1 / 0)", {}, "line 1, .*: it divides by 0"),
         ("L = np.sum((X @ W)[ix])", {"ix": [0, 5]}, r"L = .* stopped with IndexError"),
         ("L = np.sum((X @ W)[ix])\nix_new = ix + 1", {"ix": [0, 1]}, "ix picks places, and cannot be replaced"),
         ("L = X @ W", {}, "the loss is one number"),
@@ -183,6 +196,12 @@ def test_parameters_data_and_optimizer_of_another_kind_are_refused():
         program("H = 2 * W\nL = np.sum(W)", {"W": np.ones(2)}, {}, gradients=["Q"])
     with pytest.raises(ValueError, match="H has no part in the loss L: leave it out, or use it"):
         program("H = 2 * W\nL = np.sum(W)", {"W": np.ones(2)}, {}, gradients=["H"])
+    with pytest.raises(ValueError, match=r"gradients names data or values, as in gradients=\['X'\]; got 3"):
+        program("L = np.sum(W)", {"W": np.ones(2)}, {}, gradients=3)
+    with pytest.raises(
+        ValueError, match=r"line 1, .*: nothing is learnt: give at least one array among the parameters"
+    ):
+        program("L = np.sum(X)", {}, {"X": np.ones(2)})
     with pytest.raises(ValueError, match="a program has at most 400 lines of at most 1000 characters"):
         program("H = W\n" * 500, {"W": 1.0}, {})
     with pytest.raises(ValueError, match="the optimizer is the class Adam itself"):
@@ -463,6 +482,40 @@ def test_numbers_of_any_precision_pass_through_a_program():
     assert t["W_new"].tolist() == [[half / 2]]
     assert check_gradients(t.problem)["W"] < 1e-6
     assert np.isfinite(sweep([None, 1], [0.1], 3, problem=t.problem).loss).all()
+
+
+def test_a_minus_sign_from_a_page_is_a_minus_and_a_comment_stays_as_it_is():
+    p = program("H = W \N{MINUS SIGN} 2  # W \N{MINUS SIGN} 2\nL = \N{MINUS SIGN}np.sum(H)", {"W": [5.0]}, {})
+    t = trace(p)
+    assert (t.step("H").code, t.step("H").note) == ("W - 2", "W \N{MINUS SIGN} 2")
+    assert float(t["L"]) == -3.0
+
+
+@pytest.mark.parametrize(
+    ("refused", "followed"),
+    [
+        ("max(A, 0)", "np.maximum(A, 0)"),
+        ("softmax(A[:, 0])", "np.exp(A[:, 0]) / np.exp(A[:, 0]).sum(axis=-1, keepdims=True)"),
+        ("np.repeat(A, 2, axis=0)", "A[places]"),
+        ("np.repeat(A, 1)", "A.reshape(-1)[ten]"),
+        ("np.linalg.norm(A[:, 0], 1)", "np.sum(np.abs(A[:, 0]))"),
+        ("np.linalg.norm(A, ord=1)", "np.max(np.sum(np.abs(A), axis=0))"),
+        ("np.sum(A).T", "np.sum(A)"),
+        ("np.sum(A).item()", "np.sum(A)"),
+    ],
+)
+def test_what_a_refused_line_is_told_to_write_gives_the_same_value(refused, followed):
+    rng = np.random.default_rng(0)
+    X, W = rng.normal(size=(5, 3)), rng.normal(size=(3, 2))
+    data = {"X": X, "places": np.repeat(np.arange(5), 2), "ten": np.repeat(np.arange(10), 1)}
+    with pytest.raises(ValueError, match=r"write|leave"):
+        program(f"A = X @ W\nL = np.sum({refused})", {"W": W}, data)
+    scope = {"np": np, "A": X @ W, "max": np.maximum, "softmax": lambda z: np.exp(z) / np.exp(z).sum()}
+    meant = eval(refused, scope)
+    loss = "np.sum(H**2)" if np.ndim(meant) else "H**2"
+    t = trace(program(f"A = X @ W\nH = {followed}\nL = {loss}", {"W": W}, data))
+    assert t["H"] == pytest.approx(meant)
+    assert prove(t, "dW").agrees
 
 
 def test_a_name_is_the_one_that_python_reads_however_it_is_typed():

@@ -14,6 +14,7 @@ import numpy as np
 
 from backprop_lab.checks.moves import TELLS, Moves, Slopes, rounding_of
 from backprop_lab.checks.rounding import terms_in
+from backprop_lab.nn.arrays import as_readonly_array
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.network import check_gradient
 from backprop_lab.step.checking import check_real
@@ -52,8 +53,13 @@ def prove(trace: Trace, name: str) -> Proof:
     one that is 0 but for its rounding is right. Finite differences come first. Where they cannot tell, as of an entry
     that moves the loss by less than its last digits, the complex step decides, if the layers and the loss are code that
     it holds for. Where moving the entries one by one would take too long, the loss is moved along 8 random directions,
-    and the sentence says how small an error they leave unseen. Raises KeyError if `name` is not a gradient of the
-    trace, and ValueError if that is no trace or has complex numbers.
+    and the sentence says how small an error they leave unseen.
+
+    Where what comes to a ReLU is exactly 0, as with weights of 0, the loss has a corner and no slope. What agrees there
+    does so by convention: a ReLU at 0 is off and its slope 0, as its line `dY * (Y > 0)` has it. The same holds of a
+    maximum with 0 in a program, and at the corners of other activations for their slope from the left.
+
+    Raises KeyError if `name` is not a gradient of the trace, and ValueError if that is no trace or has complex numbers.
     """
     _check_gradient_name(trace, name)
     if not np.all(np.isfinite(np.asarray(trace[name], dtype=float))):
@@ -81,13 +87,20 @@ def check_gradients(problem: Problem, gradients: Mapping[str, Array] | None = No
     cannot be told: where rounding is more than a thousandth of the gradient, or an entry is too small for finite
     differences, and the complex step does not hold for the code. `gradients` are the ones to check, by default those of
     `problem`. Raises KeyError if a gradient is missing, and ValueError if one has another shape than its parameter, or
-    if `problem` is not a Problem or has complex numbers.
+    holds anything but real numbers, and if `problem` is not a Problem or has complex numbers.
     """
     check_problem(problem)
     check_real(**problem.data, **problem.replaced)
     right, parameters = trace(problem), problem.parameters
     named = {step.of: step.name for step in right.steps if step.role == "gradient"}
-    given = {name: right[named[name]] for name in parameters} if gradients is None else gradients
+    given = {name: right[named[name]] for name in parameters}
+    if gradients is not None:
+        given = {
+            name: as_readonly_array(named[name], value, is_data=True)
+            for name, value in gradients.items()
+            if name in parameters
+        }
+        check_real(**{named[name]: gradient for name, gradient in given.items()})
     for name, parameter in parameters.items():
         check_gradient(name, given, parameter)
     return {name: _error(right, named[name], np.asarray(given[name])) for name in parameters}

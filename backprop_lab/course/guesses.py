@@ -1,5 +1,6 @@
 """What somebody means who guesses at a mystery: a mistake by name or in some words, a line by name or in NumPy."""
 
+import ast
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -10,7 +11,7 @@ import numpy as np
 from backprop_lab.deriving.program import read_lines
 from backprop_lab.feedback.answers import shown
 from backprop_lab.feedback.mistakes import MISTAKES, Mistake
-from backprop_lab.nn.layers import Array
+from backprop_lab.nn.lines import Array, names_in, tree_of
 from backprop_lab.step.trace import Trace
 
 LEFT_OUT = re.compile(r"\b(left out|forgot|forgotten|forget|forgets|missing|without|omitted|no)\b")  # said as one word
@@ -55,13 +56,29 @@ def line_in(typed: Any, right: Trace) -> str | None:
         return None
     code = re.sub(r"^\s*\w+\s*=(?!=)", "", typed).strip()
     try:
-        read_lines(f"line_of_ones_own = {code}", {name: np.asarray(value) for name, value in right.items()})
+        _read(code, right)
         return code
     except (ArithmeticError, TypeError, ValueError, NameError):
         if {*re.findall(r"\w+", code)}.isdisjoint(right):
             return None
         ways = (line_like(code, mistake, right, step.name) for mistake in MISTAKES.values() for step in right.steps)
         return next(filter(None, ways), None)
+
+
+def _why_not_run(typed: Any, right: Trace) -> str:
+    """What is said of a line of NumPy that uses values of the step and cannot be run; "" of what is no such line."""
+    code = re.sub(r"^\s*\w+\s*=(?!=)", "", typed).strip() if isinstance(typed, str) else ""
+    try:
+        if isinstance(tree_of(code), ast.BinOp | ast.Call) and not {*names_in(code)}.isdisjoint(right):
+            _read(code, right)
+    except (ArithmeticError, TypeError, ValueError, NameError) as error:
+        return str(error).partition("`: ")[2]
+    return ""
+
+
+def _read(code: str, right: Trace) -> None:
+    """Read a line, without running it. Raises ValueError, with the line, for one that cannot be run."""
+    read_lines(f"line_of_ones_own = {code}", {name: np.asarray(value) for name, value in right.items()})
 
 
 def line_like(typed: str, mistake: Mistake, right: Trace, name: str) -> str | None:
@@ -133,6 +150,8 @@ def unread(
     if len(meant) > 1:
         fitting = ", ".join(map(repr, meant[:-1]))
         return ("name",), f"{mistake!r} fits several mistakes: which one, {fitting} or {meant[-1]!r}?"
+    if not meant and not is_line and (why := _why_not_run(mistake, right)):
+        return ("name",), f"`{mistake}` cannot be run here: {why}."
     if not meant and not is_line:
         return ("name",), _unknown("mistake", mistake, MISTAKES)
     if place is None and line is not None:

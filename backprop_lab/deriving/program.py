@@ -176,6 +176,7 @@ class _Program:
         if loss.shape != ():
             raise self.loss.error(f"the loss is one number, and this has the shape {loss.shape}: np.sum or np.mean "
                                   f"makes one number of it")  # fmt: skip
+        self._check_replaced()
         self._check_reached(loss)
 
     def _with_names(self, line: Line) -> Line:
@@ -186,18 +187,46 @@ class _Program:
         is_here = any(id(tree) in again for tree in ast.walk(line.tree))
         return line.rewritten(line.name, Swapped(again).visit(line.tree)) if is_here else line
 
+    def _check_replaced(self) -> None:
+        """Raise ValueError, with the line, for a new value of a datum in another shape than it has."""
+        for line in self.lines:
+            if (name := self.replaced.get(line.name)) is not None:
+                shape, new = (self.graph.names[each].shape for each in (name, line.name))
+                if new != shape:
+                    raise line.error(
+                        f"{line.name} takes the place of {name} in the next step, and must have its shape {shape}; it "
+                        f"has {new}"
+                    )
+
     def _check_reached(self, loss: Node) -> None:
         """Raise ValueError for what is learnt and has no part in the loss."""
-        reached = {loss}
-        for line, meaning in reversed(self.graph.meaning.items()):
-            reached.update(meaning.names() if line in reached else ())
+        reached = self._reached(loss)
         for name in (*self.learnt, *sorted(self.wanted)):
             if name not in self.graph.names:
                 raise ValueError(f"there is no {name} to have a gradient; there are {', '.join(self.graph.names)}")
-            if self.graph.names[name] not in reached:
-                raise ValueError(f"{name} has no part in the loss {self.loss.name}: leave it out, or use it")
+            if (node := self.graph.names[name]) not in reached:
+                mend = self._loss_before(node) or "leave it out, or use it"
+                raise ValueError(f"{name} has no part in the loss {self.loss.name}: {mend}")
+        if not self.learnt | self.wanted:
+            raise self.loss.error("nothing is learnt: give at least one array among the parameters")
         if not loss.needs:
-            raise self.loss.error("it has no slope for anything learnt")
+            mend = self._loss_before(*(self.graph.names[name] for name in self.learnt))
+            raise self.loss.error(f"it has no slope for anything learnt{f': {mend}' if mend else ''}")
+
+    def _reached(self, value: Node) -> set[Node]:
+        """The names of all that a value is made of, and its own."""
+        reached = {value}
+        for line, meaning in reversed(self.graph.meaning.items()):
+            reached.update(meaning.names() if line in reached else ())
+        return reached
+
+    def _loss_before(self, *learnt: Node) -> str:
+        """What to say where a line before the last could be the loss of what is learnt, or ""."""
+        for line in self.lines:
+            node = self.graph.names[line.name]
+            if line is not self.loss and node.shape == () and node.needs and self._reached(node) & {*learnt}:
+                return f"the last line is the loss; if {line.name} is, put its line last"
+        return ""
 
     def _upstream(self, loss: Node) -> dict[Node, tuple[Node, Node]]:
         """Terms np.sum(out * dout) of the loss, in which dout is given: each with out, and its gradient dout.

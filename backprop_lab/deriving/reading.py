@@ -8,7 +8,7 @@ from typing import Any
 
 from backprop_lab.deriving.graph import Graph
 from backprop_lab.deriving.nodes import SIZES, TIGHT, Node, RefusedError, code, seen
-from backprop_lab.deriving.refusals import ALONE, FUNCTION, OTHERWISE, SYNTAX, instead
+from backprop_lab.deriving.refusals import ALONE, FUNCTION, INSTEAD, MODULES, OTHERWISE, SYNTAX, instead
 from backprop_lab.deriving.shapes import FUNCTIONS, Part, length, number_of
 
 OPERATORS: dict[type[ast.AST], str] = {
@@ -16,9 +16,8 @@ OPERATORS: dict[type[ast.AST], str] = {
     ast.BitOr: "|", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
     ast.USub: "neg", ast.Invert: "~",
 }  # fmt: skip
-WHOLE: dict[type[ast.AST], Callable[[int, int], int]] = {
-    ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.FloorDiv: floordiv,
-}  # fmt: skip
+WHOLE: dict[type[ast.AST], Callable[[int, int], int]]
+WHOLE = {ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.FloorDiv: floordiv}
 REDUCTIONS = ("sum", "mean", "var", "std", "max", "min")
 TAKES: dict[str, tuple[int, int, tuple[str, ...]]] = {  # arguments at least, at most, and those by name
     **{name: (n, n, ()) for name, n in FUNCTIONS.items()}, **dict.fromkeys(REDUCTIONS, (1, 2, ("axis", "keepdims"))),
@@ -112,7 +111,7 @@ class Reader:
                 raise RefusedError(f"{of.id}.{name} is not a number: {instead(name, 'np.pi, np.e and np.inf are')}")
             return self.graph.make(of.id, name)
         if isinstance(of, ast.Name) and of.id not in self.names and name not in ("T", "mT", "size", "shape"):
-            raise RefusedError(ALONE.format(f"{of.id}.{name}", name))
+            raise RefusedError(f"write np.{name}" if of.id in MODULES else ALONE.format(f"{of.id}.{name}", name))
         node = self.read(of)
         text, axes = code(node, None, TIGHT), len(node.shape)
         if name == "size":
@@ -224,7 +223,7 @@ class Reader:
                     raise RefusedError(f"{seen(of)} has no length")
                 return self.graph.make(name, of)
             case ast.Name(id=name):
-                raise RefusedError(f"{name}() has no rule here: {instead(name, _meant(name))}")
+                raise RefusedError(f"{name}() has no rule here: {instead(name, _meant(name), len(args))}")
             case ast.Attribute(value=ast.Name(id="math"), attr="sqrt" | "exp" | "log" as name) if len(args) == 1:
                 of = self.read(args[0])
                 if not of.is_fixed:
@@ -232,14 +231,14 @@ class Reader:
                 return self.graph.make(f"math.{name}", of)
             case ast.Attribute(value=ast.Name(id="np" | "math"), attr=name):
                 return self._function(ALIASES.get(name, name), args, named)
-            case ast.Attribute(value=of, attr=name) if name in METHODS:
+            case ast.Attribute(value=of, attr=name) if name in METHODS and ast.unparse(of) not in MODULES:
                 return self._function(name, [of, *args], named)
             case ast.Attribute(attr=name):
-                whole = ast.unparse(func)
+                whole, known = ast.unparse(func), ALIASES.get(name, name)
                 name, shown = (whole[3:], whole) if whole.startswith("np.") else (name, f".{name}")
-                known = ALIASES.get(name, name)
                 is_module = isinstance(func.value, ast.Name) and func.value.id not in self.names and known in TAKES
-                raise RefusedError(f"{shown}() has no rule: {f'write np.{known}' if is_module else instead(name)}")
+                mend = f"write np.{known}" if is_module else instead(name, values=len(args) + ("ord" in named))
+                raise RefusedError(f"{whole if is_module else shown}() has no rule: {mend}")
         raise RefusedError(FUNCTION)
 
     def _function(self, name: str, args: list[ast.expr], named: dict[str, ast.expr]) -> Node:
@@ -281,9 +280,10 @@ class Reader:
         if not isinstance(keepdims, ast.Constant) or not isinstance(keepdims.value, bool):
             raise RefusedError("keepdims is True or False")
         if of.shape == ():
-            raise RefusedError(f"{seen(of)} is one number already: leave np.{name} out")
-        every = tuple(range(len(of.shape)))
-        axes = every
+            is_second = where is not None and "axis" not in named  # as in np.max(0, X)
+            mend = INSTEAD.get(f"{name} of several" * is_second, f"leave np.{name} out")
+            raise RefusedError(f"{seen(of)} is one number already: {mend}")
+        axes = every = tuple(range(len(of.shape)))
         if where is not None and ast.unparse(where) != "None":
             each = where.elts if isinstance(where, ast.Tuple) else [where]
             axes = tuple(sorted({self._axis(axis, of) for axis in each}))

@@ -33,11 +33,19 @@ WINDOW = "name each window, such as x[:, 0:3]"
 JOIN = f"{DATA}, or join values with np.concatenate or np.stack"
 COLUMNS = "write np.concatenate([A, B], axis=1)"
 SIGMOID = "write 1 / (1 + np.exp(-X))"
-LOG_SUM = "write m + np.log(np.exp(X - m).sum(axis=1, keepdims=True)), where m = X.max(axis=1, keepdims=True)"
+LOG_SUM = "write m + np.log(np.exp(X - m).sum(axis=-1, keepdims=True)), where m = X.max(axis=-1, keepdims=True)"
 NONE = "it has no slope"
 ORDER = "give the order among the data, and write X[order]"
 AGAIN = "name the value several times in np.concatenate or np.stack"
-ONE = "write np.sum(X), which makes one number of X"
+REPEATED = (
+    "give places = np.repeat(np.arange(n), 2) among the data, and write X[places]; without an axis, "
+    "X.reshape(-1)[places]"
+)
+OF_ORD = (
+    "write what this ord means: of a vector, 1 is np.sum(np.abs(x)) and 2 is np.sqrt(np.sum(x**2)); of a matrix, 1 is "
+    "np.max(np.sum(np.abs(X), axis=0))"
+)
+ONE = "leave it out where X is one number; np.sum(X) makes one number of others"
 SORTED = "where the order stays as it is, give it among the data, and write X[order]"
 INSTEAD = {  # of a function
     "sort": SORTED, "partition": SORTED,
@@ -56,12 +64,12 @@ INSTEAD = {  # of a function
     "flatten": "write X.reshape(-1)", "ravel": "write X.reshape(-1)",
     "hstack": COLUMNS, "column_stack": COLUMNS, "c_": COLUMNS, "vstack": "write np.concatenate([A, B], axis=0)",
     "pad": "join zeros from the data with np.concatenate", "linalg": "write it with @, sums and np.sqrt",
-    "norm": "write np.sqrt(np.sum(X**2)), with the same axis",
+    "norm": "write np.sqrt(np.sum(X**2)), with the same axis", "norm of several": OF_ORD,
     "tan": "write np.sin(X) / np.cos(X)", "expm1": "write np.exp(X) - 1",
     "log2": "write np.log(X) / np.log(2)", "log10": "write np.log(X) / np.log(10)",
     "sigmoid": SIGMOID, "expit": SIGMOID, "relu": "write np.maximum(X, 0)",
-    "softmax": "write np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)",
-    "log_softmax": "write Z - np.log(np.exp(Z).sum(axis=1, keepdims=True))", "logsumexp": LOG_SUM,
+    "softmax": "write np.exp(Z) / np.exp(Z).sum(axis=-1, keepdims=True)",
+    "log_softmax": "write Z - np.log(np.exp(Z).sum(axis=-1, keepdims=True))", "logsumexp": LOG_SUM,
     "logaddexp.reduce": LOG_SUM, "add.reduce": "write np.sum", "maximum.reduce": "write np.max",
     "leaky_relu": "write np.maximum(X, 0.01 * X)", "softplus": "write np.logaddexp(0, X)",
     "gelu": "write 0.5 * X * (1 + np.tanh(np.sqrt(2 / np.pi) * (X + 0.044715 * X**3)))",
@@ -69,9 +77,11 @@ INSTEAD = {  # of a function
     "sinh": "write (np.exp(X) - np.exp(-X)) / 2", "heaviside": "np.heaviside(X, 0) is 1.0 * (X > 0)",
     "trace": "write np.sum(X * np.eye(len(X)))", "average": "write np.mean, or np.sum(w * X) / np.sum(w)",
     "nansum": "write np.sum",
-    "diag": "the diagonal of X is np.sum(X * np.eye(len(X)), axis=1)", "one_hot": "write np.eye(4)[y]",
+    "diag": "the diagonal of X is np.sum(X * np.eye(len(X)), axis=1)", "one_hot": "write np.eye(3)[y] for 3 classes",
     "round": NONE, "floor": NONE, "ceil": NONE, "flip": ORDER, "roll": ORDER,
-    "split": "name each part, such as X[:, 0:3]", "repeat": AGAIN, "tile": AGAIN,
+    "split": "name each part, such as X[:, 0:3]", "repeat": REPEATED, "tile": AGAIN,
+    "max of several": "write np.maximum(A, B), which takes the larger of two, cell by cell",
+    "min of several": "write np.minimum(A, B), which takes the smaller of two, cell by cell",
     "range": "write np.arange(n)", "min": "write np.min", "max": "write np.max", "sum": "write np.sum",
     "float": "leave it out", "float32": "leave it out", "float64": "leave it out", "astype": "leave it out",
     "copy": "leave it out", "item": ONE,
@@ -79,10 +89,12 @@ INSTEAD = {  # of a function
 }  # fmt: skip
 
 
+MODULES = {"numpy", "torch", "jnp"}  # whose functions are called as NumPy's are
 OTHERWISE = "write it with operators and what is known here"
 
 
-def instead(name: str, otherwise: str = OTHERWISE) -> str:
-    """What to write in place of a function, such as exp, or add.reduce and linalg.norm."""
-    names = name, name.split(".")[-1], name.split(".")[0]
+def instead(name: str, otherwise: str = OTHERWISE, values: int = 1) -> str:
+    """What to write in place of a function of one or more values, such as exp, or add.reduce and linalg.norm."""
+    last = name.split(".")[-1]
+    names = *[f"{last} of several"] * (values > 1), name, last, name.split(".")[0]
     return next((INSTEAD[each] for each in names if each in INSTEAD), otherwise)

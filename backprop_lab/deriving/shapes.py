@@ -70,6 +70,8 @@ def _by_cell(op: str, args: tuple[Node, ...]) -> Result:
         raise RefusedError(f"{code(args[0])} is always the same: write the one that it chooses")
     if op == "**":
         _check_power(*args)
+    if op == "/" and number_of(args[1]) == 0:
+        raise RefusedError("it divides by 0")
     try:
         shape = met(*(part.shape for part in args))
     except ValueError:
@@ -166,6 +168,8 @@ def _reduce(of: Node, axes: tuple[int, ...] | None, keepdims: bool, name: str) -
 
 
 def _turned(of: Node) -> Result:
+    if of.shape == ():
+        raise RefusedError(f"{seen(of)} has no axes to swap: leave .T out")
     if len(of.shape) < 2:
         raise RefusedError(f"{seen(of)} has no two axes to swap: {code(of, None, TIGHT)}[:, None] makes a column of it")
     return (*of.shape[:-2], of.shape[-1], of.shape[-2]), of.kind

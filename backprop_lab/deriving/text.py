@@ -17,6 +17,7 @@ JOINING = {
     "power": ast.Pow(), "logical_and": ast.BitAnd(), "logical_or": ast.BitOr(),
 }  # fmt: skip
 ROUNDABOUT = re.compile(rf"\b({'|'.join(JOINING)}|negative|logical_not|transpose|range)\(")
+TYPED_MINUS = re.compile(r"#[^\r\n]*|\N{MINUS SIGN}")  # copied from a page; a comment stays as it is
 MOST_LINES, LONGEST_LINE, DEEPEST = 400, 1000, 100
 
 
@@ -51,6 +52,7 @@ def lines_in(text: str | Iterable[str]) -> list[Line]:
     if not given or not all(isinstance(each, str) for each in given):
         raise ValueError(f'lines are a text, such as "H = np.tanh(X @ W)\\nL = np.sum((H - y)**2)"; got {text!r}')
     text = textwrap.dedent("\n".join(map(str, given)))
+    text = TYPED_MINUS.sub(lambda found: "-" if found[0] == "\N{MINUS SIGN}" else found[0], text)
     rows = re.split("\r\n|\r|\n", text)  # as Python does
     if len(rows) > MOST_LINES or any(len(row) > LONGEST_LINE for row in rows):
         raise ValueError(f"a program has at most {MOST_LINES} lines of at most {LONGEST_LINE} characters")

@@ -137,8 +137,12 @@ def check_function(
     """
     if not isinstance(name, str):
         return _misused(f"Name the exercise first, as text, then your function; the name is {a_kind(name)}.")
-    if not isinstance(traces, Sequence) or not traces or not all(isinstance(trace, Trace) for trace in traces):
+    if isinstance(traces, Sequence) and not traces:
         return _misused(f"There is nothing to try {name} on: give at least one trace, in a list.")
+    wrong = [each for each in traces if not isinstance(each, Trace)] if isinstance(traces, Sequence) else [traces]
+    if wrong:
+        what = f"{a_kind(wrong[0])}{' in it' * isinstance(traces, Sequence)}"
+        return _misused(f"What {name} is tried on is a list of traces, such as [trace(problem)]; got {what}.")
     if not _are_mistakes(mistakes):
         return _misused(NO_MISTAKES)
     looked = [_try(name, function, trace, mistakes) for trace in traces]
@@ -178,10 +182,12 @@ def _explaining(
     """An answer beside the trace. Raises NoAnswerError where there is nothing to compare."""
     if name not in trace:
         raise NoAnswerError(("name",), _no_such_name(name, trace))
-    if digits is not None and not (isinstance(digits, int) and 1 <= digits <= 15):
+    if digits is not None and (
+        not isinstance(digits, int | np.integer) or isinstance(digits, bool) or not 1 <= digits <= 15
+    ):
         wanted = f"digits is how many significant digits were copied, from 1 to 15; got {shown(digits)}."
         raise NoAnswerError(("name",), wanted)
-    compared = compare(name, answer, trace, digits)
+    compared = compare(name, answer, trace, digits and int(digits))
     if np.iscomplexobj(compared.answer) and not np.iscomplexobj(compared.right):
         raise NoAnswerError(("complex",), f"Your {name} has complex numbers in it, but {name} is real.")
     return Explaining(compared, mistakes)
@@ -274,8 +280,8 @@ def _diverged(compared: Comparison) -> Feedback:
     if compared.is_right:
         return Feedback(True, (), f"{name} is the same here, but no longer finite: {began}")
     message = (
-        f"{name} is no longer finite here, and there is nothing to compare with: {began} Start again with a smaller "
-        "learning rate, or smaller numbers."
+        f"{name} is no longer finite here, and there is nothing to compare with: {began} Start again from finite "
+        "numbers, with a smaller learning rate or smaller numbers."
     )
     return Feedback(False, ("diverged",), message)
 

@@ -17,11 +17,11 @@ import numpy as np
 
 from backprop_lab.checks.proof import AGREES
 from backprop_lab.checks.rounding import FLOAT32, FLOAT64
+from backprop_lab.feedback.answers import NoAnswerError, UnreadableError, as_floats, read
 from backprop_lab.feedback.mending import Change, Measured, Mending
 from backprop_lab.feedback.own_loss import OwnLoss
 from backprop_lab.feedback.own_slopes import DIRECTIONS, Slopes, ways
 from backprop_lab.feedback.resemblance import resemblance
-from backprop_lab.nn.arrays import NUMBERS
 from backprop_lab.nn.layers import Array
 from backprop_lab.step.number_format import at_most, plain, told_apart
 
@@ -160,16 +160,27 @@ def _is_single(array: Array) -> bool:
     return array.dtype.kind == "f" and bool(np.all(array.astype(np.float32) == array)) and not few.all()
 
 
+def _as_numbers(name: str, given: Any) -> Array:
+    """The gradient of a parameter as an array. Raises NoAnswerError if it holds anything but real numbers."""
+    if given is None:
+        raise UnreadableError(f"Give its gradient, as d{name} or {name}.")
+    array = read(f"d{name}", given)
+    if np.iscomplexobj(as_floats(array, f"d{name}")):
+        raise UnreadableError(f"Your d{name} has complex numbers in it, but d{name} is real.")
+    return array
+
+
 class _Judge:
     """One parameter: its gradient, the slopes of the loss by it, and the verdict."""
 
     def __init__(self, own: OwnLoss, name: str, given: Any, is_large: bool) -> None:
         self.own, self.name, self.at, self.trouble = own, name, own.at[name], ""
-        array = np.asarray(given)
-        if given is None or array.dtype.kind not in NUMBERS or np.iscomplexobj(array):
-            what = f"its gradient holds {array.dtype}, and should hold real numbers"
-            self.trouble = what if given is not None else f"cannot be told: give its gradient, as d{name} or {name}"
-            array = np.zeros(0)
+        array = np.zeros(0)
+        try:
+            array = _as_numbers(name, given)
+        except NoAnswerError as nothing:
+            said = str(nothing)
+            self.trouble = f"{said[0].lower()}{said[1:].rstrip('.')}"
         self.given = array.astype(float)
         self.ways = list(ways(self.given, self.at.shape))
         eps = FLOAT32 if own.is_single or _is_single(array) else FLOAT64
@@ -184,7 +195,7 @@ class _Judge:
         """What is to be said, where the largest slope by any parameter is known."""
         own, name, found = self.own, self.name, self.found
         if self.trouble:
-            return Verdict(name, False if self.given.size else None, self.trouble)
+            return Verdict(name, None, f"cannot be told: {self.trouble}")
         if not np.isfinite(own.value):
             return Verdict(name, None, f"cannot be told, since your loss is {own.value} here")
         if own.varies:

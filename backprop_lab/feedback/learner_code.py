@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
 from inspect import Parameter, signature
@@ -95,7 +95,8 @@ class _Call:
                 self._first += [parameter.name] * (parameter.kind is Parameter.POSITIONAL_ONLY)
             elif parameter.default is parameter.empty:
                 asked = f"Your {name} asks for {parameter.name!r}, which is not known yet."
-                raise NoAnswerError(("name",), f"{asked} Before {name} you have {', '.join(known) or 'nothing'}.")
+                near = f" {meant}" if (meant := _known_as(parameter.name, known)) else ""
+                raise NoAnswerError(("name",), f"{asked}{near} Before {name} you have {', '.join(known) or 'nothing'}.")
 
     def run(self, function: Callable[..., Any]) -> tuple[Any, dict[str, Any]]:
         """What it returns for copies of these values, and the copies. Raises what it raises."""
@@ -137,16 +138,13 @@ class _Call:
         """What a name that is not there may have been meant for."""
         if hasattr(np, missing):
             return f"It is one of NumPy's: write np.{missing}."
-        if missing == "learning_rate":
-            return "The learning rate is called lr."
         if missing in ("relu", "sigmoid", "softmax"):
             return f"NumPy has no {missing}: write out what it does."
         if missing.startswith("axis"):
             return "An axis is given as in axis=0."
         used = () if self.name in self.trace.given else self.trace.step(self.name).operands
         names = sorted(self.trace.names, key=lambda known: known not in used)
-        near = get_close_matches(missing.lower(), [known.lower() for known in names], cutoff=0.5)
-        return next((f"Did you mean {known}?" for known in names if known.lower() in near), "")
+        return _known_as(missing, names)
 
     def _refused_alike(
         self, error: BaseException, mistakes: Mapping[str, Mistake]
@@ -182,6 +180,15 @@ class _Call:
         except Exception:  # it fails in some other way
             return None
         return None
+
+
+def _known_as(missing: str, names: Iterable[str]) -> str:
+    """Which of some names a learner's own name may stand for, the likeliest first; "" if none."""
+    if missing == "learning_rate":
+        return "The learning rate is called lr."
+    near = get_close_matches(missing.lower(), [name.lower() for name in names], cutoff=0.5)
+    alike = [name for name in names if name.lower() in near]
+    return next((f"Did you mean {name}?" for name in sorted(alike, key=lambda it: it.lower() != missing.lower())), "")
 
 
 def _reason(error: BaseException) -> Any:

@@ -28,6 +28,7 @@ from backprop_lab.feedback.rule_lines import made_with, wrong_codes
 from backprop_lab.nn import optimizers
 from backprop_lab.nn.forms import parsed, terms_of_sum
 from backprop_lab.nn.lines import Array, Part, names_in
+from backprop_lab.nn.menus import Menu
 from backprop_lab.nn.running import LineError, in_order
 from backprop_lab.nn.steps import Lines, Step
 from backprop_lab.reading.words import PARTS
@@ -199,11 +200,11 @@ def plant(trace: Trace, mistake: Mistake, *names: str) -> Trace:
 
     What comes after follows from the wrong values. A planted step shows the wrong line as its code, so the code
     shown is still the code run. Raises ValueError, saying why, where it cannot be planted: it does not apply, NumPy
-    refuses the line, or the value has a shape for which the network has no room. Raises KeyError as `trace` does.
+    refuses the line, or the value has a shape for which the network has no room; KeyError as `trace` and MISTAKES do.
     """
     if not isinstance(mistake, Mistake):
-        known = f"write MISTAKES[{mistake!r}]" if isinstance(mistake, str) else "such as MISTAKES['mask-forgotten']"
-        raise ValueError(f"what is planted is a Mistake, {known}; got {mistake!r}")
+        known = MISTAKES[mistake].name if isinstance(mistake, str) else "mask-forgotten"
+        raise ValueError(f"what is planted is a Mistake, such as MISTAKES[{known!r}]; got {mistake!r}")
     planted: dict[str, Step] = {}
     for name in names or mistake.planted_at(trace):
         step = next(mistake._rewritten(trace, name), None)
@@ -257,7 +258,7 @@ def _changes(wrong: Any, right: Array) -> bool:
         return not np.max(np.abs(wrong - right)) <= 1e-12 * np.max(np.abs(right))  # pragma: no mutate  or so
 
 
-class _Table(dict[str, Mistake]):
+class _Table(Menu[Mistake]):
     """The classic mistakes by name."""
 
     def __repr__(self) -> str:

@@ -89,8 +89,8 @@ def _of_squares(found: Slopes, missing: float) -> str:
 def _two(found: Slopes, gradient: Array, _: Mapping[str, float]) -> Iterator[str]:
     """A factor, and a multiple of the parameter."""
     factor, missing = found.fitted(gradient, [gradient, found.at]) or (1.0, 0.0)
-    share = abs(missing) * float(np.max(np.abs(found.at)))
-    if abs(factor - 1) > NEARLY and share > NEARLY * found.largest:
+    shares = abs(factor) * np.max(np.abs(gradient)), abs(missing) * np.max(np.abs(found.at))
+    if abs(factor - 1) > NEARLY and min(shares) > NEARLY * found.largest:
         sign = "-+"[missing > 0]
         yield (
             f"`{factor:.4g} * d{found.name} {sign} {abs(missing):.4g} * {found.name}` would be right: both a factor "

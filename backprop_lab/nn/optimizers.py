@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from backprop_lab.nn.lines import Part, check_number, literal
+from backprop_lab.nn.menus import Menu
 
 DECAY = "{lr} * {decay} * {p}"  # what a decay takes off a parameter, beside the step
 
@@ -119,9 +120,9 @@ class Adam(Optimizer):
         check_number("eps", self.eps, such_as="1e-8")
 
 
-OPTIMIZERS: dict[str, Optimizer] = {  # by name, as in a menu
+OPTIMIZERS: Menu[Optimizer] = Menu({
     "gradient descent": GradientDescent(),
     "momentum": Momentum(),
     "Nesterov momentum": Nesterov(),
     "Adam": Adam(),
-}
+})  # fmt: skip

@@ -83,7 +83,10 @@ class Step(NamedTuple):
             kept = None
         elif kept and beside:
             kept = kept._replace(template=beside)
-        code, operands = filled(template, self.names, kept)
+        try:
+            code, operands = filled(template, self.names, kept)
+        except ValueError as error:  # as of a line of a reader's own that is not Python
+            raise ValueError(f"the mistake {title!r}: {error}") from None
         return self._replace(code=code, operands=operands, title=title, sentence=sentence)
 
 
@@ -241,6 +244,9 @@ def check_names(given: Iterable[str], lines: Lines) -> None:
     """Raise ValueError unless every value has a name of its own, which can stand in a line of Python."""
     taken = set(NAMESPACE)
     for name in (*given, *lines.names):
+        if name in taken and name in SCALARS:
+            what = "the learning rate" if name == "lr" else "the number of the step"
+            raise ValueError(f"{name} is {what} in every line: call your own value something else, such as {name}1")
         if name in taken:
             raise ValueError(
                 f"two values would be called {name}: call a parameter or a line of the loss something else"

@@ -41,11 +41,28 @@ def misshapen(y: Array, shape: tuple[int, ...]) -> ValueError:
     sentence = f"y must have shape {shape}, one row of targets a sample; got {y.shape}"
     if y.shape == shape[::-1]:
         return ValueError(f"{sentence}. Samples are rows: y.T makes them so.")
-    if y.shape in (shape[:1], (*shape[:1], 1)) and shape[1] > 1:
-        return ValueError(f"{sentence}. If these are labels, one_hot(np.ravel(y), {shape[1]}) makes such rows of them.")
+    if y.shape in (shape[:1], (*shape[:1], 1)) and shape[1] > 1 and (classes := _classes(y, shape[1])) is not None:
+        made = f"one_hot(np.ravel(y).astype(int){classes})"
+        return ValueError(f"{sentence}. If these are labels, {made} makes such rows of them.")
     if y.size == math.prod(shape):
         return ValueError(f"{sentence}. np.reshape(y, {shape}) makes it so.")
     return ValueError(sentence)
+
+
+def are_whole(y: Array) -> bool:
+    """Whether an array holds whole numbers alone, as labels are."""
+    return y.dtype.kind == "f" and bool(np.all(y == np.floor(y)))
+
+
+def _classes(y: Array, count: int) -> str | None:
+    """How `one_hot` is told the classes of y, so that there are so many; None if these cannot be labels of such."""
+    if not are_whole(y):
+        return None
+    if y.min() >= 0 and y.max() < count:
+        return f", {count}"
+    if len(np.unique(y)) == count:
+        return ""
+    return f", range(1, {count + 1})" if y.min() >= 1 and y.max() <= count else None
 
 
 def check_targets(loss: Loss, y: Array) -> None:

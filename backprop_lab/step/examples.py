@@ -6,6 +6,7 @@ import numpy as np
 
 from backprop_lab.nn.layers import Linear, ReLU, Sigmoid, Tanh
 from backprop_lab.nn.losses import HalfSquaredError, SoftmaxCrossEntropy, SumSquaredError
+from backprop_lab.nn.menus import Menu
 from backprop_lab.nn.network import Network
 from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS
 from backprop_lab.step.problem import Problem
@@ -96,10 +97,10 @@ _IRISES = (  # sepal length and width, petal length and width; six setosa, five 
     (6.5, 3.0, 5.8, 2.2),
 )
 
-EXAMPLES: dict[str, Callable[[], Problem]] = {
+EXAMPLES: Menu[Callable[[], Problem]] = Menu({
     "worked example": worked_example,
     "mazur": mazur,
     "xor": xor,
     "iris": iris,
     **EXAMPLE_PROGRAMS,
-}
+})  # fmt: skip

@@ -200,7 +200,7 @@ class Problem:
         inputs = getattr(self.network.layers[0], "inputs", None)
         if self.X.ndim != 2 or len(self.X) == 0 or inputs not in (None, self.X.shape[1]):
             sentence = f"X must have shape (samples, {inputs or 'inputs'}) with at least one sample; got {self.X.shape}"
-            is_turned = self.X.ndim == 2 and len(self.X) == inputs
+            is_turned = self.X.ndim == 2 and len(self.X) == inputs and self.X.shape[1] in self.y.shape
             raise ValueError(f"{sentence}. Samples are rows: X.T makes them so." if is_turned else sentence)
         outputs = getattr(self.network.layers[-1], "outputs", None)
         if outputs is not None and self.y.shape != (len(self.X), outputs):

@@ -53,6 +53,8 @@ class Program(Problem):
             tuple(each) if isinstance(each, Iterable) and not isinstance(each, str) else each
             for each in (lines, backward)
         )
+        if not isinstance(gradients, Iterable):
+            raise ValueError(f"gradients names data or values, as in gradients=['X']; got {gradients!r}")
         wanted = (gradients,) if isinstance(gradients, str) else tuple(gradients)
         vars(self).update(_text=text, _wanted=wanted, _backward=own, lr=lr, optimizer=optimizer)
         self._write(_arrays("parameters", parameters), _arrays("data", data))
@@ -76,9 +78,12 @@ class Program(Problem):
         Raises TypeError for a part that no program has, and ValueError as `program` does.
         """
         if alien := changes.keys() - {"parameters", "data", "state", "lr", "optimizer"}:
+            kinds = {"parameters": self._parameters, "data": self._data, "state": self._first}
+            where = {name: kind for kind, known in kinds.items() for name in known}
+            name = next((each for each in where if each in alien), next(iter(self._parameters), "W"))
             raise TypeError(
-                f"a program has parameters, data, state, lr, optimizer; got {', '.join(sorted(alien))}. Other weights: "
-                "parameters={'W1': ...}"
+                f"a program has parameters, data, state, lr, optimizer; got {', '.join(sorted(alien))}. "
+                f"Another {name}: {where.get(name, 'parameters')}={{{name!r}: ...}}"
             )
         new = object.__new__(type(self))
         vars(new).update(vars(self))
@@ -115,7 +120,8 @@ class Program(Problem):
             if not (finite := np.isfinite(np.asarray(data[name], dtype=complex))).all():
                 at = tuple(map(int, np.argwhere(~finite)[0]))
                 cell = f"{name}[{', '.join(map(str, at))}]" if at else name
-                raise ValueError(f"{cell} is {data[name][at]}, and data must be finite; -1e9 hides as well as -inf")
+                mask = "; -1e9 hides as well as -inf" if data[name][at] == -np.inf else ""
+                raise ValueError(f"{cell} is {data[name][at]}, and data must be finite{mask}")
         vars(self).update(
             _parameters=parameters,
             _data={name: value for name, value in data.items() if name not in replaced},

@@ -13,7 +13,7 @@ from backprop_lab.nn.losses import Loss, SumSquaredError
 from backprop_lab.nn.network import Network
 from backprop_lab.nn.optimizers import GradientDescent, Optimizer
 from backprop_lab.nn.penalties import Penalty
-from backprop_lab.step.checking import called, check_targets
+from backprop_lab.step.checking import are_whole, called, check_targets
 from backprop_lab.step.problem import Problem, check_seed, check_whole
 
 if TYPE_CHECKING:  # what derives lines takes a while to load, and a problem of layers needs none of it
@@ -181,7 +181,11 @@ def _names(what: str, given: Any) -> list[Any]:
         )
     for n, label in enumerate(found):
         if not isinstance(label, str | int | np.integer | np.bool):
-            raise ValueError(f"{what} must be whole numbers or strings, such as 2 or 'cat'; {what}[{n}] is {label!r}")
+            mend = f": {what} of floats become whole numbers by np.ravel({what}).astype(int)"
+            raise ValueError(
+                f"{what} must be whole numbers or strings, such as 2 or 'cat'; {what}[{n}] is {label!r}"
+                f"{mend * (isinstance(label, float) and label.is_integer())}"
+            )
     return list(found)
 
 
@@ -193,16 +197,20 @@ def _tables(X: Any, y: Any) -> tuple[Array, Array]:
     if X.ndim != 2 or 0 in X.shape:
         raise ValueError(f"X must have shape (samples, inputs), with at least one of each; got {X.shape}")
     if y.ndim == 1:
+        columns = ", and one_hot(np.ravel(y).astype(int)) a column for each class" * are_whole(y)
         raise ValueError(
-            f"y must have shape (samples, outputs); got {y.shape}: np.reshape(y, (-1, 1)) makes one output of it, and "
-            f"one_hot(y) a column for each class"
+            f"y must have shape (samples, outputs); got {y.shape}: np.reshape(y, (-1, 1)) makes one output of "
+            f"it{columns}"
         )
     if y.ndim != 2 or 0 in y.shape or len(y) != len(X):
         turned = ""
         if y.ndim == 2:
             ways = {(X.shape[1], y.shape[0]): "X.T makes", (X.shape[1], y.shape[1]): "X.T and y.T make"}
             ways |= {(X.shape[0], y.shape[1]): "y.T makes"}
-            turned = next((f". Samples are rows: {way} them so." for (one, two), way in ways.items() if one == two), "")
+            turned = next(
+                (f". Where samples are columns, {way} rows of them." for (one, two), way in ways.items() if one == two),
+                "",
+            )
         raise ValueError(f"y must have shape ({len(X)}, outputs), a row for each of X {X.shape}; got {y.shape}{turned}")
     return X, y
 
