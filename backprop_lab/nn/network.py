@@ -3,18 +3,19 @@
 What else a step may have, a penalty, an optimizer with its memory, what a layer draws, belongs to a Problem.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
-from inspect import signature
 from typing import Any, Self
 
 import numpy as np
 
 from backprop_lab.nn.arrays import can_be_kept
 from backprop_lab.nn.chain import lines_of
+from backprop_lab.nn.checking import check_part as check_part
+from backprop_lab.nn.checking import in_short
 from backprop_lab.nn.layers import Array, Layer
 from backprop_lab.nn.lines import Part
-from backprop_lab.nn.losses import LOSSES, Loss
+from backprop_lab.nn.losses import Loss
 from backprop_lab.nn.optimizers import GradientDescent, Optimizer
 from backprop_lab.nn.penalties import Penalty
 from backprop_lab.nn.running import Function, function_of
@@ -32,9 +33,13 @@ class Network:
     network needs, or if the layers do not chain, naming both layers and both shapes.
     """
 
-    def __init__(self, layers: Iterable[Layer]) -> None:
-        if not isinstance(layers, Iterable):
-            raise ValueError(f"a network takes its layers in a list, such as [Linear(W, b), ReLU()]; got {layers!r}")
+    def __init__(self, layers: Iterable[Layer], *more: Layer) -> None:
+        if more or not isinstance(layers, Iterable) or isinstance(layers, str | np.ndarray):
+            got = ", ".join(in_short(each) for each in (layers, *more))
+            brackets = ": put [ and ] around them" * bool(more)
+            raise ValueError(
+                f"a network takes its layers in a list, such as [Linear(W, b), ReLU()]; got {got}{brackets}"
+            )
         self.layers = tuple(layers)
         _check_layers(self.layers)
         self._names = tuple((*stage.parameters.items(),) for stage in stages_of(self.layers))
@@ -211,55 +216,6 @@ def check_gradient(name: str, grads: Mapping[str, Any], parameter: Array) -> Arr
             f"the gradient for {name} has shape {gradient.shape}, but {name} has {parameter.shape}{turned}"
         )
     return gradient
-
-
-def check_part(part: Any, base: type[Part], what: str, such_as: str) -> None:
-    """Raise ValueError, saying what to write, unless a part is made of lines, and of lines alone."""
-    kind = base.__name__
-    if isinstance(part, type):
-        raise ValueError(f"{what} is the class {part.__name__} itself: write {_made(part)}, which makes one")
-    if not isinstance(part, base):
-        named = (_made(each) for each in _kinds_of(base) if each.__name__.lower() == f"{part}".lower())
-        meant = f"LOSSES[{part!r}]" if isinstance(part, str) and part in LOSSES else next(named, "")
-        if kind == "Penalty" and isinstance(part, int | float) and not isinstance(part, bool):
-            meant = f"L2({part!r})"
-        if meant:
-            raise ValueError(f"{what} is {part!r}: write {meant}")
-        raise ValueError(
-            f"{what} is {part!r}, and not made of lines: derive its class from {kind}, and give it formulas, as "
-            f"{such_as} has"
-        )
-    own = [name for name in METHODS[kind] if getattr(type(part), name) is not getattr(base, name)]
-    if own:
-        methods = " and ".join(own)
-        raise ValueError(f"{type(part).__name__} has {methods} beside its lines, which say it all: delete {methods}")
-
-
-def _kinds_of(base: type[Part]) -> Iterator[type[Part]]:
-    """The public classes derived from this one."""
-    for each in base.__subclasses__():
-        yield from () if each.__name__.startswith("_") else (each,)
-        yield from _kinds_of(each)
-
-
-def _made(kind: type) -> str:
-    """How one of a class is made, such as `Linear(W, b)`."""
-    return f"{kind.__name__}({', '.join(getattr(kind, 'learnt', ()) or _asked_for(kind))})"
-
-
-def _asked_for(kind: type) -> list[str]:
-    """What a class must be given to make one of it."""
-    return [
-        n for n, p in signature(kind).parameters.items() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
-    ]
-
-
-METHODS = {
-    "Layer": ("forward", "backward", "gradients", "parameters", "with_parameters"),
-    "Loss": ("value", "gradient"),
-    "Penalty": (),
-    "Optimizer": (),
-}
 
 
 def _check_layers(layers: tuple[Layer, ...]) -> None:

@@ -1,0 +1,98 @@
+"""What is refused as a part of a network or a problem, and what to write in its place."""
+
+from collections.abc import Iterator
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from backprop_lab.nn.layers import Layer
+from backprop_lab.nn.lines import Part
+from backprop_lab.nn.losses import LOSSES, Loss
+from backprop_lab.nn.optimizers import Optimizer
+from backprop_lab.nn.penalties import Penalty
+
+METHODS: dict[type[Part], tuple[str, ...]] = {
+    Layer: ("forward", "backward", "gradients", "parameters", "with_parameters"),
+    Loss: ("value", "gradient"),
+    Penalty: (),
+    Optimizer: (),
+}
+PLACES: dict[type[Part], str] = {
+    Layer: "a layer stands in the list of a network, as in Network([Linear(W, b), ReLU()])",
+    Loss: "a loss is given to the problem, as in Problem(network, loss, X, y, lr)",
+    Penalty: "a penalty is given to the problem, as in Problem(network, loss, X, y, lr, penalty=L2(0.1))",
+    Optimizer: "an optimizer is given to the problem, as in Problem(network, loss, X, y, lr, optimizer=Adam())",
+}
+
+
+def check_part(part: Any, base: type[Part], what: str, such_as: str) -> None:
+    """Raise ValueError, saying what to write, unless a part is made of lines, and of lines alone."""
+    if isinstance(part, type):
+        raise ValueError(f"{what} is the class {part.__name__} itself: write {_made(part)}, which makes one")
+    if not isinstance(part, base):
+        if instead := _instead(part, base, such_as):
+            raise ValueError(f"{what} is {in_short(part)}: {instead}")
+        raise ValueError(
+            f"{what} is {part!r}, and not made of lines: derive its class from {base.__name__}, and give it formulas, "
+            f"as {such_as} has"
+        )
+    own = [name for name in METHODS[base] if getattr(type(part), name) is not getattr(base, name)]
+    if own:
+        methods = " and ".join(own)
+        raise ValueError(f"{type(part).__name__} has {methods} beside its lines, which say it all: delete {methods}")
+
+
+def in_short(value: Any) -> str:
+    """A value as an error names it, in few characters."""
+    if isinstance(value, type):
+        return value.__name__
+    return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else f"{value!r:.80}"
+
+
+def _instead(part: Any, base: type[Part], such_as: str) -> str:
+    """What to write in place of what is no part of this kind; "" where nobody can tell."""
+    name = part if isinstance(part, str) else getattr(part, "__name__", "")
+    if isinstance(part, str) and base is Loss and part in LOSSES:
+        return f"write LOSSES[{part!r}]"
+    if meant := next((each for each in _kinds_of(base) if name and name.lower() in _short(each)), None):
+        return f"write {_made(meant)}"
+    if base is Penalty and isinstance(part, int | float) and not isinstance(part, bool):
+        return f"write L2({part!r})"
+    if part is None or isinstance(part, str):
+        return f"write one such as {such_as}()" + ", or leave it out" * (base is Optimizer)
+    if place := next((place for kind, place in PLACES.items() if isinstance(part, kind)), ""):
+        return place
+    if type(part).__module__.startswith("torch."):
+        return "that is PyTorch's, and from_torch(module, X, y, loss) takes a module with its loss"
+    if base is not Layer:
+        return ""
+    if isinstance(getattr(part, "layers", None), tuple):
+        return "*network.layers puts the layers of a network into the list of another one"
+    if isinstance(part, list | tuple):
+        return "leave its brackets out, as all layers stand in one list"
+    return "Linear(W, b) is a layer that has such weights" if isinstance(part, np.ndarray) else ""
+
+
+def _short(kind: type) -> tuple[str, str]:
+    """The name of a class in small letters, and its initials, such as mse."""
+    return kind.__name__.lower(), "".join(filter(str.isupper, kind.__name__)).lower()
+
+
+def _kinds_of(base: type[Part]) -> Iterator[type[Part]]:
+    """The public classes derived from this one."""
+    for each in base.__subclasses__():
+        yield from () if each.__name__.startswith("_") else (each,)
+        yield from _kinds_of(each)
+
+
+def _made(kind: type) -> str:
+    """How one of a class is made, such as `Linear(W, b)`."""
+    return f"{kind.__name__}({', '.join(getattr(kind, 'learnt', ()) or _asked_for(kind))})"
+
+
+def _asked_for(kind: type) -> list[str]:
+    """What a class must be given to make one of it."""
+    return [
+        n for n, p in signature(kind).parameters.items() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
+    ]
