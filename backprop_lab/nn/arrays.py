@@ -24,6 +24,11 @@ def as_readonly_array(name: str, value: Any, is_data: bool = False) -> Array:
         array = np.asarray(value)
     except ValueError:
         raise ValueError(f"{name} must be a full table of numbers, but its rows differ in length") from None
+    except (RuntimeError, TypeError) as error:  # as PyTorch raises it
+        why = f"{name} is a tensor that still records gradients: hand in {name}.detach()"
+        raise ValueError(
+            why if "requires grad" in f"{error}" else f"{name} cannot be read as numbers: {error}"
+        ) from None
     stays, of_objects = is_data and array.dtype.kind in "iub", array.dtype.kind == "O"
     if array.dtype.kind not in NUMBERS + "b" * stays or (
         of_objects and not all(isinstance(v, Number) for v in array.flat)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from backprop_lab.nn.arrays import as_readonly_array
+from backprop_lab.nn.arrays import as_readonly_array, is_masked
 from backprop_lab.nn.layers import Array, Layer, Linear, ReLU, Sigmoid
 from backprop_lab.nn.losses import Loss, SumSquaredError
 from backprop_lab.nn.network import Network
@@ -55,8 +55,9 @@ def random_problem(
     """
     check_seed(seed)
     data = None if X is None and y is None else _tables(X, y)
-    hidden = tuple(hidden) if isinstance(hidden, Sequence) else (hidden,)
-    for width in hidden:
+    is_row = isinstance(hidden, Sequence) or getattr(hidden, "ndim", 0) == 1
+    widths: tuple[Any, ...] = tuple(cast("Any", hidden)) if is_row else (hidden,)
+    for width in widths:
         check_whole("hidden", width, 1)
     known = (2, 3, 2) if data is None else (*data[0].shape, data[1].shape[1])
     sizes = dict(zip(("samples", "inputs", "outputs"), known, strict=True))
@@ -70,7 +71,7 @@ def random_problem(
             sizes[name] = size
     rng = np.random.default_rng(seed)
     layers: list[Layer] = []
-    for D, H in pairwise((sizes["inputs"], *hidden, sizes["outputs"])):
+    for D, H in pairwise((sizes["inputs"], *widths, sizes["outputs"])):
         W = rng.standard_normal((D, H))
         layers += [Linear(W if data is None else W / math.sqrt(D), np.zeros((1, H))), activation]
     if data is None:
@@ -173,6 +174,8 @@ def one_hot(labels: Any, classes: Any = None) -> Array:
 
 def _names(what: str, given: Any) -> list[Any]:
     """Labels, or names of classes, as a list. Raises ValueError if they are not (N,) whole numbers or strings."""
+    if is_masked(given):
+        raise ValueError(f"{what} must be known in every cell, but some are masked: leave those out first")
     found = np.asarray(given, dtype=object)
     if found.ndim != 1 or found.size == 0:
         raise ValueError(
