@@ -47,7 +47,7 @@ def in_short(value: Any) -> str:
     """A value as an error names it, in few characters."""
     if isinstance(value, type):
         return value.__name__
-    return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else f"{value!r:.80}"
+    return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else " ".join(f"{value!r}".split())[:80]
 
 
 def _instead(part: Any, base: type[Part], such_as: str) -> str:

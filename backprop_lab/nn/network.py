@@ -9,12 +9,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from backprop_lab.nn.arrays import can_be_kept
+from backprop_lab.nn.arrays import as_numbers, can_be_kept
 from backprop_lab.nn.chain import lines_of
 from backprop_lab.nn.checking import check_part as check_part
 from backprop_lab.nn.checking import in_short
 from backprop_lab.nn.layers import Array, Layer
-from backprop_lab.nn.lines import Part
+from backprop_lab.nn.lines import Part, check_learning_rate
 from backprop_lab.nn.losses import Loss
 from backprop_lab.nn.optimizers import GradientDescent, Optimizer
 from backprop_lab.nn.penalties import Penalty
@@ -97,6 +97,8 @@ class Network:
         slope.
         """
         kept, beside = self._lines.get("kept"), (loss, penalty, optimizer)
+        if not isinstance(loss, Loss):
+            check_part(loss, Loss, "the loss", "SumSquaredError")
         if (
             kept is None
             or any(one is not other for one, other in zip(kept[0], beside, strict=True))
@@ -127,16 +129,18 @@ class Network:
         The gradient with respect to X itself is left out: nothing needs it, and in a wide network
         it is a third of the work. Raises ValueError if X or y has the wrong shape.
         """
-        self._kinds[0].check_input(X)
         lines, names = self.lines(loss), (*self._parameters,)
         wanted = _gradients_of(names)
         try:
+            self._kinds[0].check_input(X)
             if X.ndim > 2 or self._is_stack:
                 y_pred, *found = lines.call(wanted, {"X": X, "y": y, **self._parameters})
             else:
                 plain: Any = lines.function(wanted, ("X", "y", *names))
                 y_pred, *found = plain.plain(X, y, *self._parameters.values())
         except Exception:  # which line stops, or why it does, is said below
+            if not (isinstance(X, np.ndarray) and isinstance(y, np.ndarray)):
+                return self.gradients(loss, as_numbers("X", X), as_numbers("y", y))
             loss.check_shapes(self.forward(X), y)
             lines.call(wanted, {"X": X, "y": y, **self._parameters})
             raise
@@ -148,10 +152,13 @@ class Network:
 
         That is plain gradient descent: another optimizer, with its memory and the number of the step, is part of a
         Problem, and `trace(problem).next_problem()` is the same problem after its update.
-        `lr` has the unit of parameter squared per loss. Raises KeyError if a gradient is missing, and
-        ValueError if one has another shape than its parameter.
+        `lr` has the unit of parameter squared per loss. Raises KeyError if a gradient is missing or of nothing here,
+        and ValueError if one has another shape than its parameter, or if lr is not a positive, finite number.
         """
+        check_learning_rate(lr)
         found = [check_gradient(name, grads, parameter) for name, parameter in self._parameters.items()]
+        if len(grads) > len(found):
+            raise _unknown(grads, self._parameters)
         move: Any = _update(tuple(self._parameters))
         moved = move.plain(*self._parameters.values(), *found, lr)
         for new in moved:
@@ -163,8 +170,12 @@ class Network:
 
         Of a problem, `problem.evolve(parameters=...)` changes some and keeps all else, such as what is remembered.
         """
+        if type(parameters) is not dict and not isinstance(parameters, Mapping):
+            raise ValueError(f"parameters are given by name, as a dictionary; got {in_short(parameters)}")
         if missing := [name for name in self._parameters if name not in parameters]:
             raise KeyError(f"no numbers for {', '.join(missing)}; got {', '.join(parameters) or 'none'}")
+        if len(parameters) > len(self._parameters):
+            raise _unknown(parameters, self._parameters)
         if all(can_be_kept(parameters[name], before) for name, before in self._parameters.items()):  # as in training
             return self._having({name: parameters[name] for name in self._parameters})
         layers = self._layers_with(parameters)
@@ -205,10 +216,20 @@ def _update(names: tuple[str, ...]) -> Function:
     return function_of(lines, (*names, *(f"d{name}" for name in names), "lr"), tuple(name for name, _ in lines))
 
 
+def _unknown(given: Mapping[str, Any], parameters: Mapping[str, Any]) -> KeyError:
+    alien = ", ".join(map(str, given.keys() - parameters.keys()))
+    return KeyError(f"the network has {', '.join(parameters)}; got {alien} as well")
+
+
 def check_gradient(name: str, grads: Mapping[str, Any], parameter: Array) -> Array:
     """The gradient of a parameter. Raises KeyError if it is missing, and ValueError if it has another shape."""
-    if (given := grads.get(name)) is None:
-        raise KeyError(f"no gradient for {name}; got {', '.join(grads) or 'none'}")
+    try:
+        given = grads.get(name)
+    except AttributeError:
+        got = in_short(grads)
+        raise ValueError(f"gradients are given by name, as a dictionary such as {{'W1': dW1}}; got {got}") from None
+    if given is None:
+        raise KeyError(f"no gradient for {name}; got {', '.join(grads) or 'none'}{' as None' * (name in grads)}")
     gradient: Array = np.asanyarray(given)
     if gradient.shape != parameter.shape:
         turned = ": its transpose, .T, fits" if gradient.shape == parameter.shape[::-1] else ""

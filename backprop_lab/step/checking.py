@@ -1,14 +1,14 @@
 """What a problem refuses: data, targets, rates and lines that do not fit, each with what would be right."""
 
 import math
-import sys
 from collections.abc import Mapping
-from numbers import Number, Real
+from numbers import Number
 from typing import Any
 
 import numpy as np
 
 from backprop_lab.nn.lines import Array
+from backprop_lab.nn.lines import check_learning_rate as check_learning_rate
 from backprop_lab.nn.losses import Loss
 from backprop_lab.nn.running import LineError
 
@@ -68,13 +68,7 @@ def check_shapes(problem: Any) -> None:
         _compare_shapes(problem, dict(zip(names, before, strict=True)))
         raise
     _compare_shapes(problem, values)
-    y_pred = values["y_pred"]
-    if problem.loss.on_probabilities and not (right := (y_pred >= 0) & (y_pred <= 1)).all():
-        row, column = map(int, np.argwhere(~right)[0])
-        raise ValueError(
-            f"{problem.loss!r} takes probabilities, from 0 to 1, and y_pred[{row}, {column}] is "
-            f"{y_pred[row, column]}: let the last layer be a Sigmoid(), or take SigmoidCrossEntropy() for scores"
-        )
+    problem.loss.check_predictions(values["y_pred"])
 
 
 def _compare_shapes(problem: Any, values: Mapping[str, Any]) -> None:
@@ -110,12 +104,3 @@ def called(owner: Any, method: str, *arguments: Any) -> Any:
         raise
     except Exception as error:
         raise ValueError(f"{owner!r}.{method} stopped with {type(error).__name__}: {error}") from error
-
-
-def check_learning_rate(lr: Any) -> None:
-    """Raise ValueError unless lr is a positive, finite number."""
-    number: Any = lr.item() if isinstance(lr, np.generic) else lr  # a float32 would overflow in the comparison
-    is_real = isinstance(number, Real) and not isinstance(number, bool)
-    if not is_real or not 0 < number <= sys.float_info.max:
-        point = ", which needs a point in place of the comma" if isinstance(lr, str) and "," in lr else ""
-        raise ValueError(f"the learning rate must be a positive, finite number such as 0.01; got {lr!r}{point}")
