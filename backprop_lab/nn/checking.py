@@ -1,13 +1,17 @@
 """What is refused as a part of a network or a problem, and what to write in its place."""
 
-from collections.abc import Iterator
+import ast
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import lru_cache
 from inspect import signature
+from string import Formatter
 from typing import Any
 
 import numpy as np
 
 from backprop_lab.nn.layers import Layer
-from backprop_lab.nn.lines import Part
+from backprop_lab.nn.lines import IN_BRACES, Named, Part, formulas_of, names_in, tree_of
 from backprop_lab.nn.losses import LOSSES, Loss
 from backprop_lab.nn.optimizers import Optimizer
 from backprop_lab.nn.penalties import Penalty
@@ -41,6 +45,47 @@ def check_part(part: Any, base: type[Part], what: str, such_as: str) -> None:
     if own:
         methods = " and ".join(own)
         raise ValueError(f"{type(part).__name__} has {methods} beside its lines, which say it all: delete {methods}")
+    if base is Layer:  # the others are asked once their lines are written
+        check_formulas(part)
+        if reserved := {"X", "Y", "lr"} & {*part.learnt}:
+            raise ValueError(
+                f"{part!r} calls a parameter {', '.join(reserved)}, and lines use that name for something else"
+            )
+        formulas_of(part, ("Y", "dX", *(f"d{name}" for name in part.learnt)))
+
+
+def check_formulas(part: Part) -> None:
+    """Raise ValueError, saying what to write, unless the formulas of a part are lines of NumPy by name."""
+    formulas: Any = part.formulas
+    is_text = isinstance(formulas, Mapping) and all(isinstance(each, str) for pair in formulas.items() for each in pair)
+    if not is_text:
+        raise ValueError(
+            f"the formulas of {part!r} must be a dictionary, with the text of a line for each result, such as "
+            f"{{'Y': '2 * {{X}}', 'dX': '2 * {{dY}}'}}; got {formulas!r}"
+        )
+    values = ("X", "Y", *part.learnt, *formulas, *vars(part)) if isinstance(part, Layer) else ()
+    if wrong := _wrong_with((*formulas.items(),), frozenset(values)):
+        result, why = wrong
+        raise ValueError(f"the line for {result} of {part!r}, {formulas[result]!r}, {why}")
+
+
+@lru_cache(maxsize=256)
+def _wrong_with(formulas: Named, values: frozenset[str]) -> tuple[str, str] | None:
+    """The first line that cannot be meant so, by its result, and why; `values` are what only braces stand for."""
+    for result, template in formulas:
+        try:
+            _ = [*Formatter().parse(template)]
+        except ValueError:
+            return result, "has a brace without another one; braces of Python itself are doubled, as in {{1, 2}}"
+        with suppress(ValueError):  # what is no Python is told with its names filled in
+            code = IN_BRACES.sub(lambda found: found[0][0] if found[1] is None else f"_{found[1]}_", template)
+            powers = (each for each in ast.walk(tree_of(code)) if isinstance(each, ast.BinOp))
+            if any(isinstance(each.op, ast.BitXor) and isinstance(each.right, ast.Constant) for each in powers):
+                return result, "has ^: a power is written with **"
+            bare = [name for name in names_in(code) if name in values or (name[:1] == "d" and name[1:] in values)]
+            if bare:
+                return result, f"has {bare[0]} without braces: {{{bare[0]}}} stands for what is called so at its place"
+    return None
 
 
 def in_short(value: Any) -> str:

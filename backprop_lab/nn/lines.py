@@ -85,6 +85,15 @@ class Part:
         return {name: literal(getattr(self, name)) for name in self.own_names() if hasattr(self, name)}
 
 
+def formulas_of(part: Part, results: tuple[str, ...]) -> Mapping[str, str]:
+    """The formulas of a part. Raises ValueError if there is none for one of these results."""
+    if missing := [result for result in results if result not in part.formulas]:
+        raise ValueError(
+            f"{part!r} has no line for {', '.join(missing)}: its formulas need one for each of {', '.join(results)}"
+        )
+    return part.formulas
+
+
 def is_a_line_of_ours(kind: type, result: str, template: str) -> bool:
     """Whether a class has a line from one of this package's classes, which it may derive from."""
     ours = (each for each in kind.__mro__ if each.__module__.startswith("backprop_lab."))

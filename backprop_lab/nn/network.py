@@ -11,8 +11,8 @@ import numpy as np
 
 from backprop_lab.nn.arrays import as_numbers, can_be_kept
 from backprop_lab.nn.chain import lines_of
+from backprop_lab.nn.checking import check_formulas, in_short
 from backprop_lab.nn.checking import check_part as check_part
-from backprop_lab.nn.checking import in_short
 from backprop_lab.nn.layers import Array, Layer
 from backprop_lab.nn.lines import Part, check_learning_rate
 from backprop_lab.nn.losses import Loss
@@ -105,6 +105,9 @@ class Network:
             or (kept[1] and any(part.own_numbers() != numbers for part, numbers in kept[1]))
         ):
             parts = [part for part in (*self._kinds, *beside) if part is not None]
+            for part in beside:
+                if part is not None and not part.is_ours:
+                    check_formulas(part)
             numbered = [(part, part.own_numbers()) for part in parts if part.own_names()]
             if (key := (penalty is None, self._names, *map(_kind, parts))) not in _WRITTEN:
                 if len(_WRITTEN) > MOST_WRITTEN:
