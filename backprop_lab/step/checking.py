@@ -1,7 +1,7 @@
 """What a problem refuses: data, targets, rates and lines that do not fit, each with what would be right."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Number
 from typing import Any
 
@@ -11,6 +11,8 @@ from backprop_lab.nn.lines import Array
 from backprop_lab.nn.lines import check_learning_rate as check_learning_rate
 from backprop_lab.nn.losses import Loss
 from backprop_lab.nn.running import LineError
+
+MOST_BYTES = 4_000_000_000  # of numbers that are made at once
 
 
 def check_finite(**data: Array) -> None:
@@ -104,3 +106,20 @@ def called(owner: Any, method: str, *arguments: Any) -> Any:
         raise
     except Exception as error:
         raise ValueError(f"{owner!r}.{method} stopped with {type(error).__name__}: {error}") from error
+
+
+def checked_each(name: str, values: Any, check: Callable[[Any], None]) -> tuple[Any, ...]:
+    """Seeds, or learning rates, as plain numbers, each of them checked. Raises ValueError if there is none."""
+    found = tuple(values) if isinstance(values, Iterable) and getattr(values, "ndim", True) else ()
+    if not found:
+        such_as = "[0.01, 0.1]" if name == "lrs" else "[1, 2]"
+        raise ValueError(f"{name} must be a list with one or more of them, such as {such_as}; got {values!r}")
+    for value in found:
+        check(value)
+    return tuple(value.item() if isinstance(value, np.generic) else value for value in found)
+
+
+def check_size(what: str, numbers: int, instead: str) -> None:
+    """Raise ValueError, with what to do `instead`, if so many numbers take more memory than there may be."""
+    if 8 * numbers > MOST_BYTES:
+        raise ValueError(f"{what} would take {8 * numbers:,} bytes, and up to {MOST_BYTES:,} are taken: {instead}")

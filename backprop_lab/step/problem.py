@@ -17,7 +17,15 @@ from backprop_lab.nn.network import Network, check_part
 from backprop_lab.nn.optimizers import GradientDescent, Optimizer
 from backprop_lab.nn.penalties import Penalty
 from backprop_lab.nn.steps import Lines, Stage
-from backprop_lab.step.checking import called, check_finite, check_learning_rate, check_shapes, check_targets, misshapen
+from backprop_lab.step.checking import (
+    called,
+    check_finite,
+    check_learning_rate,
+    check_shapes,
+    check_targets,
+    checked_each,
+    misshapen,
+)
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -106,7 +114,11 @@ class Problem:
         return self.evolve(**changes)
 
     def trained(self, lrs: Sequence[Any]) -> Self:
-        """The same problem after an update at each of these learning rates, the last of which it keeps."""
+        """The same problem after an update at each of these learning rates, the last of which it keeps.
+
+        Raises ValueError if there is none, or if one is not a positive, finite number.
+        """
+        checked_each("lrs", lrs, check_learning_rate)
         lines, names = self.lines, (*self.replaced,)
         step = lines.function(tuple(lines.replacing[name] for name in names), tuple(self.given))
         values, first = [*self.replaced.values()], self.state.get("step", 1)

@@ -13,11 +13,13 @@ from backprop_lab.nn.losses import Loss, SumSquaredError
 from backprop_lab.nn.network import Network
 from backprop_lab.nn.optimizers import GradientDescent, Optimizer
 from backprop_lab.nn.penalties import Penalty
-from backprop_lab.step.checking import called, check_targets
+from backprop_lab.step.checking import called, check_size, check_targets
 from backprop_lab.step.problem import Problem, check_seed, check_whole
 
 if TYPE_CHECKING:  # what derives lines takes a while to load, and a problem of layers needs none of it
     from backprop_lab.step.program import Program
+
+MOST_CLASSES = 1_000_000
 
 
 def random_problem(
@@ -69,6 +71,10 @@ def random_problem(
                     f"{name} is {size}, but X {data[0].shape} and y {data[1].shape} have {sizes[name]}: leave it out"
                 )
             sizes[name] = size
+    numbers = sum(D * H for D, H in pairwise((sizes["inputs"], *widths, sizes["outputs"])))
+    if data is None:
+        numbers += sizes["samples"] * (sizes["inputs"] + sizes["outputs"])
+    check_size("such a problem", numbers, "take fewer samples, inputs, units or outputs")
     rng = np.random.default_rng(seed)
     layers: list[Layer] = []
     for D, H in pairwise((sizes["inputs"], *widths, sizes["outputs"])):
@@ -155,7 +161,9 @@ def one_hot(labels: Any, classes: Any = None) -> Array:
             raise ValueError(f"labels must be all whole numbers or all strings, and some are strings; got {labels!r}")
         names = sorted(set(found))
     elif np.ndim(classes) == 0 and not isinstance(classes, str):
-        check_whole("classes", classes, 1, such_as=", or the names of the classes, such as ['cat', 'dog']")
+        check_whole(
+            "classes", classes, 1, MOST_CLASSES, such_as=", or the names of the classes, such as ['cat', 'dog']"
+        )
         names = list(range(classes))
     else:
         names = _names("classes", classes)
@@ -167,6 +175,7 @@ def one_hot(labels: Any, classes: Any = None) -> Array:
         if np.ndim(classes) == 0:
             known = f"the whole numbers below classes={classes}"
         raise ValueError(f"labels[{lost[0]}] is {found[lost[0]]!r}, which is not one of {known}")
+    check_size(f"{len(found):,} rows of {len(names):,} classes", len(found) * len(names), "take fewer of either")
     rows = np.zeros((len(found), len(columns)))
     rows[range(len(found)), [columns[label] for label in found]] = 1
     return rows
