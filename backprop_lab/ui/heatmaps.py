@@ -4,7 +4,6 @@ import io
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -20,6 +19,7 @@ from backprop_lab.reading.scale import scale_of
 from backprop_lab.step.checking import check_real
 from backprop_lab.step.number_format import format_number, plain
 from backprop_lab.ui.plot_settings import own_settings
+from backprop_lab.ui.saving import place_for
 from backprop_lab.ui.theme import DARK, HEATMAP, LIGHT, NOT_FINITE
 
 CELL = (62, 34)  # the width and the height of a cell, in CSS pixels
@@ -36,10 +36,8 @@ class Heatmaps:
     alt: str
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Save the picture, whose name ends with .png. Raises ValueError for another ending."""
-        if Path(path).suffix.lower() != ".png":
-            raise ValueError(f"heatmaps are saved as a .png file; got {os.fspath(path)!r}")
-        Path(path).write_bytes(self.png)
+        """Save the picture, whose name ends with .png. Raises ValueError for another ending or no folder."""
+        place_for(path, [".png"], "heatmaps are saved as a .png file").write_bytes(self.png)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
         return self.png, {"width": self.size[0], "height": self.size[1], "alt": self.alt}
