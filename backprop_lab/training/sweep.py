@@ -147,7 +147,7 @@ def sweep_problems(
     check_whole("steps", steps, 1, such_as=", such as 500")
     starts = [problem.replaced for problem in problems]
     kept = steps + 2 + sum(map(np.size, starts[0].values()))
-    check_size(f"{len(starts) * len(lrs):,} runs of {steps:,} steps", len(starts) * len(lrs) * kept, "take fewer")
+    check_size("such a sweep", len(starts) * len(lrs) * kept, "take fewer seeds, learning rates or steps")
     stacks = {name: np.stack([[start[name]] for start in starts]).repeat(len(lrs), axis=1) for name in starts[0]}
     return _advance(
         Sweep(
