@@ -116,6 +116,8 @@ def public_names(package: str, names: Sequence[str], homes: Sequence[str]) -> tu
             if hasattr(module, name):
                 known[name] = getattr(module, name)
                 return known[name]
+        if not name.startswith("_") and name in getattr(import_module(f"{__name__}.ui"), "__all__", ()):
+            raise ImportError(f"{name} is one of the labs: from {__name__}.ui import {name}")
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     return load, lambda: sorted({*known, *names})

@@ -195,6 +195,16 @@ HOSTILE = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("address", "why"), [
+    ("start=%ff", "a % in it stands for no letter"),
+    ("start", "it has a part without a name and a value"),
+    ("seed=" + "9" * 5000, "seed is a whole number such as 3"),
+])  # fmt: skip
+def test_a_link_that_cannot_be_read_says_why(address, why):
+    with pytest.raises(ValueError, match=why):
+        place_in(address)
+
+
 @pytest.mark.parametrize("address", HOSTILE, ids=lambda address: address[:40].encode("unicode_escape").decode())
 def test_a_link_that_names_no_place_is_refused_without_markup(address):
     inside = '<div class="bpl-refused" role="alert">(.*?) <a href="./index.html">Open the lab [^<]*</a></div>'

@@ -551,6 +551,52 @@ REFUSED = {
     "your loss returns nothing: put `return` in front of it": (lambda W: None, {"W": W}, {"W": W}),
     "give the gradients as a dictionary, such as {'dW': dW}": (lambda W: np.sum(W), {"W": W}, None),
     "no gradient of W: call it dW or W; got V": (lambda W: np.sum(W), {"W": W}, {"V": W}),
+    "no gradient of W: call it dW or W; got none": (lambda W: np.sum(W), {"W": W}, {}),
+    "your loss stopped with SystemExit: 3. It was given W (2, 2)": (
+        lambda W: sys.exit(3),
+        {"W": W},
+        {"W": W},
+    ),
+    "it returns an array of shape (2,)": (
+        lambda p: p["W"].sum(axis=0),
+        {"W": W},
+        {"W": W},
+    ),
+    "it returns a str": (
+        lambda p: str(p["W"]),
+        {"W": W},
+        {"W": W},
+    ),
+    "it returns a dict": (
+        lambda p: ({"W": 2 * p["W"]}, np.sum(p["W"] ** 2)),
+        {"W": W},
+        None,
+    ),
+    "your loss stopped with KeyError: 'w'. It was given W (2, 2)": (
+        lambda p: np.sum(p["w"]),
+        {"W": W},
+        {"W": W},
+    ),
+    "your loss stopped with AttributeError: 'dict' object has no": (
+        lambda p: np.sum(p.W),
+        {"W": W},
+        {"W": W},
+    ),
+    "your loss stopped with AttributeError: 'numpy.ndarray' object": (
+        lambda w: np.sum(w.t),
+        {"W": W},
+        {"W": W},
+    ),
+    "your loss stopped with ValueError: in a product @": (
+        lambda p: np.sum(p["W"] @ np.ones((3, 3))),
+        {"W": W},
+        {"W": W},
+    ),
+    "your gradient stopped with KeyError: 'V'": (
+        lambda p: np.sum(p["W"]),
+        {"W": W},
+        lambda p: {"W": p["V"]},
+    ),
     "or a list of 1; got 2": (lambda W: np.sum(W), {"W": W}, [W, W]),
 }
 

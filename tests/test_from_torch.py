@@ -6,6 +6,7 @@
 import math
 import subprocess
 import sys
+import warnings
 from statistics import fmean, pvariance
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from backprop_lab import from_torch
-from backprop_lab.step.torch_lines import BY_CELL, WRITTEN, check_slopes
+from backprop_lab.step.torch_lines import BY_CELL, WRITTEN, check_slopes, targets_fit
 
 
 @pytest.mark.parametrize("no_module", [None, "Linear", 3.0, type("Sequential", (), {})(), dict])
@@ -22,6 +23,17 @@ def test_what_is_no_module_is_refused_and_pytorch_is_not_loaded_for_that(no_modu
         from_torch(no_module, [[1.0]], [[1.0]], None)
     code = "import sys; from backprop_lab import from_torch; print('torch' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
+
+
+def test_targets_that_a_loss_would_broadcast_are_refused():
+    told = "Using a target size (torch.Size([5, 1])) that is different to the input size (torch.Size([5, 2]))."
+    with (
+        pytest.raises(ValueError, match=r"y must have the shape of what the module gives, \(5, 2\); got \(5, 1\)"),
+        targets_fit((5, 2), (5, 1)),
+    ):
+        warnings.warn(told, stacklevel=1)  # as PyTorch's losses do
+    with pytest.warns(UserWarning, match="another"), targets_fit((5, 2), (5, 2)):
+        warnings.warn("another one", stacklevel=1)
 
 
 def value_of(name, **given):

@@ -95,6 +95,13 @@ MIXED = np.array([[1.0, "x", 2], [3.0, "y", 4]], object)  # as of a DataFrame wi
 FRAME = type("Frame", (), {"columns": ("age", "kind", "size"), "__array__": lambda *_, **__: MIXED})()
 
 
+def recording(*_, **__):
+    raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+
+
+RECORDING = type("Tensor", (), {"__array__": recording})()  # as one of PyTorch's
+
+
 def test_what_does_not_fit_is_refused_with_the_sentence_that_somebody_has_read():
     check_cases("refused", globals())
 

@@ -334,6 +334,21 @@ def test_every_lab_is_saved_on_light_and_dark_paper_and_refuses_what_it_cannot_b
     assert not (tmp_path / "two.png").exists()
 
 
+@pytest.mark.parametrize(
+    "kind", ["StepThrough()", "MistakeLab()", "LearningRateLab(seeds=2, steps=20)", "LineUp()", "MAP"]
+)
+def test_a_lab_is_saved_into_a_folder_that_there_is(tmp_path, kind):
+    lab = draw_heatmaps({"P": np.eye(2)}) if kind == "MAP" else eval(kind)
+    ending = "html" if kind == "LineUp()" else "png"
+    with pytest.raises(ValueError, match=rf"there is no folder '.*none' for one\.{ending}: make it first"):
+        lab.save(tmp_path / "none" / f"one.{ending}")
+    for path in (None, 3):
+        with pytest.raises(ValueError, match=rf"saved as .*; got {path}"):
+            lab.save(path)
+    lab.save(str(tmp_path / f"one.{ending}"))
+    assert [each.name for each in tmp_path.iterdir()] == [f"one.{ending}"]
+
+
 def test_a_gif_is_as_slow_as_asked(tmp_path):
     lab = StepThrough(start="mazur")
     lab.save(tmp_path / "slow.gif", seconds=0.5, scale=0.25, dark=True)

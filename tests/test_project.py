@@ -39,6 +39,16 @@ def pins(path):
     return {canonicalize_name(Requirement(line.partition(" ")[0]).name): line for line in lines}
 
 
+def test_a_lab_that_is_sought_in_the_core_is_said_to_be_in_ui():
+    with pytest.raises(
+        ImportError, match=r"^StepThrough is one of the labs: from backprop_lab\.ui import StepThrough$"
+    ):
+        exec("from backprop_lab import StepThrough")
+    with pytest.raises(ImportError, match="cannot import name 'Nothing'"):
+        exec("from backprop_lab import Nothing")
+    assert not hasattr(backprop_lab, "Nothing")
+
+
 @pytest.mark.parametrize("path", WANTED)
 def test_what_a_place_needs_is_pinned_to_known_files_of_one_version(path):
     pinned = pins(path)

@@ -19,6 +19,7 @@ from backprop_lab import (
     MISTAKES,
     Adam,
     Dropout,
+    Mistake,
     Network,
     Tanh,
     program,
@@ -284,6 +285,12 @@ def test_a_mistake_that_there_is_not_is_refused_with_those_that_can_be_planted_h
     stepper = Stepper(random_problem(1, activation=Tanh()))
     with pytest.raises(ValueError, match="there is no mistake 'slope'; choose one of slope-forgotten, ") as refused:
         stepper.plant("slope")
+    with pytest.raises(ValueError, match=r"a mistake is planted by its name: write mistake='sign-flipped'$"):
+        stepper.plant(MISTAKES["sign-flipped"])
+    with pytest.raises(
+        ValueError, match=r"one of your own stands in a table: mistakes=MISTAKES \| \{'mine': \.\.\.\}, and"
+    ):
+        stepper.plant(Mistake("mine", "Mine", "mine", cause="", symptom="", lines={}))
     offered = str(refused.value).split("one of ")[1].split(", ")
     for name in offered:
         stepper.plant(name)

@@ -16,7 +16,7 @@ from backprop_lab.checks.moves import TELLS, Moves, Slopes, rounding_of
 from backprop_lab.checks.rounding import terms_in
 from backprop_lab.nn.arrays import as_readonly_array
 from backprop_lab.nn.layers import Array
-from backprop_lab.nn.network import check_gradient
+from backprop_lab.nn.network import check_by_name, check_gradient
 from backprop_lab.step.checking import check_real
 from backprop_lab.step.number_format import at_most, percent
 from backprop_lab.step.problem import Problem, check_problem
@@ -95,6 +95,7 @@ def check_gradients(problem: Problem, gradients: Mapping[str, Array] | None = No
     named = {step.of: step.name for step in right.steps if step.role == "gradient"}
     given = {name: right[named[name]] for name in parameters}
     if gradients is not None:
+        check_by_name(gradients)
         given = {
             name: as_readonly_array(named[name], value, is_data=True)
             for name, value in gradients.items()

@@ -3,7 +3,7 @@
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import redirect_stdout, suppress
 from inspect import Parameter, getclosurevars, isfunction, signature
 from io import StringIO
@@ -15,6 +15,7 @@ import numpy as np
 from backprop_lab.checks.moves import STEPS
 from backprop_lab.checks.rounding import FLOAT32, FLOAT64, ROUNDINGS
 from backprop_lab.feedback.answers import a_kind, reason
+from backprop_lab.feedback.learner_code import STOPS
 from backprop_lab.feedback.plain_words import in_plain_words
 from backprop_lab.nn.arrays import NUMBERS
 from backprop_lab.nn.layers import Array
@@ -172,9 +173,8 @@ class OwnLoss:
             ways = {name: [key for spelling in spelled if (key := spelling.format(name)) in known] for name in names}
             if any(ways.values()):
                 return {name: known[keys[0]] for name, keys in ways.items() if keys}
-            raise ValueError(
-                f"no gradient of {', '.join(names)}: call it d{names[0]} or {names[0]}; got {', '.join(known)}"
-            )
+            got = ", ".join(known) or "none"
+            raise ValueError(f"no gradient of {', '.join(names)}: call it d{names[0]} or {names[0]}; got {got}")
         if isinstance(gradients, tuple) and len(gradients) == 1:
             (gradients,) = gradients
         if len(names) == 1 and isinstance(gradients, np.ndarray | float | int):
@@ -196,7 +196,7 @@ class OwnLoss:
                 if form == BY_NAME:
                     return function(**copies)
                 return function(*copies.values()) if form == IN_ORDER else function(copies)
-        except Exception as error:
+        except STOPS as error:
             shapes = ", ".join(f"{name} {value.shape}" for name, value in values.items())
             words, _ = in_plain_words(error)
             sentence = f"your {what} stopped with {type(error).__name__}: {words}. It was given {shapes}"
@@ -216,12 +216,20 @@ class OwnLoss:
     def _form(self, function: Any, read: Callable[[Any], Any], what: str = "loss") -> tuple[str, Any]:
         """How a function is to be called, and what it then returns."""
         *likely, last = self._forms(function, what)
+        refusals: list[ValueError] = []
         for form in likely:
-            with suppress(ValueError):
+            try:
                 result = self._called(function, form, self.at, what)
                 read(result)
                 return form, result
-        return last, self._called(function, last, self.at, what)
+            except ValueError as refusal:
+                refusals.append(refusal)
+        try:
+            return last, self._called(function, last, self.at, what)
+        except ValueError as refusal:
+            if refusals and _takes_a_dictionary(refusal.__cause__, self.at):
+                raise refusals[0] from None
+            raise
 
     def _forms(self, function: Any, what: str) -> list[str]:
         """How a function may be called, as the names of its arguments tell; the likeliest first."""
@@ -267,6 +275,13 @@ class OwnLoss:
         if self._is_told:
             seconds = time.monotonic() - self._start
             sys.stderr.write(f"\rdiagnose: {self.calls:,} calls of your loss, in {seconds:.0f} s\n")
+
+
+def _takes_a_dictionary(error: BaseException | None, names: Iterable[str]) -> bool:
+    """Whether a function that was handed an array asked it for a parameter by name, and so takes the dictionary."""
+    if isinstance(error, AttributeError):
+        return str(error.name) in (*names, *dir({}))
+    return isinstance(error, IndexError) and "only integers" in str(error)
 
 
 def _array(name: Any, value: Any) -> Array:

@@ -24,6 +24,11 @@ def as_readonly_array(name: str, value: Any, is_data: bool = False) -> Array:
         array = np.asarray(value)
     except ValueError:
         raise ValueError(f"{name} must be a full table of numbers, but its rows differ in length") from None
+    except (RuntimeError, TypeError) as error:  # as PyTorch raises it
+        why = f"{name} is a tensor that still records gradients: hand in {name}.detach()"
+        raise ValueError(
+            why if "requires grad" in f"{error}" else f"{name} cannot be read as numbers: {error}"
+        ) from None
     stays, of_objects = is_data and array.dtype.kind in "iub", array.dtype.kind == "O"
     if array.dtype.kind not in NUMBERS + "b" * stays or (
         of_objects and not all(isinstance(v, Number) for v in array.flat)
@@ -35,6 +40,20 @@ def as_readonly_array(name: str, value: Any, is_data: bool = False) -> Array:
     array = array.astype(kind)  # a copy, in the same memory layout: a sweep chooses one for speed
     array.setflags(write=False)
     return array
+
+
+def as_numbers(name: str, value: Any) -> Array:
+    """An array of numbers as it is; anything else, such as a list, as a read-only one. Raises ValueError likewise."""
+    is_plain = type(value) is np.ndarray and value.dtype.kind in "fciub"
+    return value if is_plain else as_readonly_array(name, value)
+
+
+def as_gradient(name: str, value: Any, of: str, like: Array) -> Array:
+    """The gradient of `like` as an array; either may be a stack. Raises ValueError if it has another shape."""
+    gradient = as_numbers(name, value)
+    if gradient.shape[-2:] != like.shape[-2:]:
+        raise ValueError(f"{name} {gradient.shape} does not fit {of} {like.shape}: it needs the shape of {of}")
+    return gradient
 
 
 def is_masked(value: Any) -> bool:

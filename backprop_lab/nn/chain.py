@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from backprop_lab.nn.layers import Layer
-from backprop_lab.nn.lines import Part, as_term, compiled, fields_of
+from backprop_lab.nn.lines import Part, as_term, compiled, fields_of, formulas_of
 from backprop_lab.nn.losses import Loss
 from backprop_lab.nn.optimizers import DECAY, GradientDescent, Optimizer
 from backprop_lab.nn.penalties import Penalty
@@ -37,11 +37,7 @@ def lines_of(
         raise ValueError(f"{penalty!r} acts on nothing: no layer says which of its parameters are `penalised`")
     for at, (layer, X, Y, number, parameters) in enumerate(stages):
         letters = tuple(layer.learnt)
-        if reserved := {"X", "Y", "lr"} & {*letters}:
-            raise ValueError(
-                f"{layer!r} calls a parameter {', '.join(reserved)}, and lines use that name for something else"
-            )
-        formulas = _formulas(layer, ("Y", "dX", *(f"d{p}" for p in letters)))
+        formulas = formulas_of(layer, ("Y", "dX", *(f"d{p}" for p in letters)))
         values = {"X": X, "Y": Y} | parameters
         before_Y, after_Y = _parted(formulas, "Y")
         values |= {line: free(f"{line}{number}", taken) for line in before_Y if line != "Y"}
@@ -80,7 +76,7 @@ def lines_of(
                 update += update_lines(optimizer, around, around["p"] in penalised)
 
     names = {name: name for name in ("y_pred", "y", *loss.formulas)} | loss.own_numbers()
-    formulas = _formulas(loss, ("L", "dy_pred"))
+    formulas = formulas_of(loss, ("L", "dy_pred"))
     before_L, after_L = _parted(formulas, "L")
     _wanted(loss, after_L, has_learnt_before=True)
     gradients = {f"d{value}": value for value in ("y_pred", *before_L)}
@@ -121,7 +117,7 @@ def _penalised(stages: Sequence[Stage]) -> tuple[str, ...]:
 
 def _penalty_line(penalty: Penalty, penalised: Sequence[str], parameters: Sequence[str]) -> Step:
     """The line for R; a mistake may take `{all_sizes}`, in which the parameters are that are not penalised."""
-    formulas = _formulas(penalty, ("size", "R", "dp"))
+    formulas = formulas_of(penalty, ("size", "R", "dp"))
 
     def added(names: Sequence[str]) -> str:
         sizes = [formulas["size"].format_map(penalty.own_numbers() | {"p": name}) for name in names]
@@ -133,7 +129,7 @@ def _penalty_line(penalty: Penalty, penalised: Sequence[str], parameters: Sequen
 
 def update_lines(optimizer: Optimizer, around: Mapping[str, str], is_penalised: bool) -> list[Step]:
     """The lines that move a parameter, and what is remembered of it."""
-    formulas = _formulas(optimizer, ("new", *(f"{memory}_new" for memory in optimizer.memory)))
+    formulas = formulas_of(optimizer, ("new", *(f"{memory}_new" for memory in optimizer.memory)))
     memories = {memory: f"{memory}{around['p']}" for memory in optimizer.memory}
     between = {line: f"{line}{around['p']}" for line in formulas if line != "new"}
     names = {**around, "lr": "lr", **between, **memories, **{f"{m}_new": f"{name}_new" for m, name in memories.items()}}
@@ -197,15 +193,6 @@ def _beside(
 ) -> Beside:
     own = part.own_numbers()
     return Beside(type(part), result, sign, template, {**names, **own}, numbers or tuple(own))
-
-
-def _formulas(part: Part, results: tuple[str, ...]) -> Mapping[str, str]:
-    """The formulas of a layer or a loss. Raises ValueError if a line is missing."""
-    if missing := [result for result in results if result not in part.formulas]:
-        raise ValueError(
-            f"{part!r} has no line for {', '.join(missing)}: its formulas need one for each of {', '.join(results)}"
-        )
-    return part.formulas
 
 
 def _around(stages: Sequence[Stage], at: int) -> dict[str, str]:

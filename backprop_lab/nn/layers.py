@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from backprop_lab.nn.arrays import as_readonly_array, can_be_kept
+from backprop_lab.nn.arrays import as_gradient, as_numbers, as_readonly_array, can_be_kept
 from backprop_lab.nn.lines import Array as Array
 from backprop_lab.nn.lines import Part, check_number, check_seed
 from backprop_lab.nn.running import results_of
@@ -89,24 +89,27 @@ class Layer(Part):
 
         A layer that draws, such as Dropout, is left out: X itself comes out, as when a network is used.
         """
+        X = as_numbers("X", X)
         self.check_input(X)
         if hasattr(self, "drawn"):
-            return np.asanyarray(X)
+            return X
         (Y,) = results_of(self, ("Y",), {"X": X, **self.parameters})
         return np.asanyarray(Y)
 
     def backward(self, X: Array, dY: Array) -> Array:
         """dX (N, D) for what came in, X, and the gradient of what left, dY (N, H).
 
-        Raises ValueError for a layer that draws: what it has drawn belongs to a step.
+        Raises ValueError where they do not fit, and for a layer that draws: what it has drawn belongs to a step.
         """
         if hasattr(self, "drawn"):
             raise ValueError(f"{self!r} goes back through the mask of a step, which trace(problem) has")
+        X, dY = as_numbers("X", X), as_gradient("dY", dY, "Y", self.forward(X))
         (dX,) = results_of(self, ("dX",), {"X": X, **self.parameters, "dY": dY})
         return np.asanyarray(dX)
 
     def gradients(self, X: Array, dY: Array) -> dict[str, Array]:
-        """The gradient of each parameter, by the parameter's name."""
+        """The gradient of each parameter, by the parameter's name. Raises ValueError where X or dY does not fit."""
+        X, dY = as_numbers("X", X), as_gradient("dY", dY, "Y", self.forward(X))
         names = tuple(f"d{name}" for name in self.learnt)
         found = results_of(self, names, {"X": X, **self.parameters, "dY": dY}) if names else []
         return dict(zip(self.learnt, found, strict=True))

@@ -8,6 +8,7 @@ import builtins
 import keyword
 import math
 import re
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from numbers import Real
@@ -54,6 +55,14 @@ class Part:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.learnt and name in vars(self):
+            raise AttributeError(
+                f"{name} of {self!r} is read-only: a network with other numbers is made by network.with_parameters("
+                "parameters), a problem by problem.evolve(parameters={'W1': ...})"
+            )
+        super().__setattr__(name, value)
+
     def __eq__(self, other: object) -> bool:
         """Whether both are of one class and have nothing of their own; a dataclass compares its fields."""
         return self is other or (type(self) is type(other) and not vars(self) and not vars(other))
@@ -74,6 +83,15 @@ class Part:
     def own_numbers(self) -> dict[str, str]:
         """Its own numbers as they stand in its lines; those that it lacks are left out."""
         return {name: literal(getattr(self, name)) for name in self.own_names() if hasattr(self, name)}
+
+
+def formulas_of(part: Part, results: tuple[str, ...]) -> Mapping[str, str]:
+    """The formulas of a part. Raises ValueError if there is none for one of these results."""
+    if missing := [result for result in results if result not in part.formulas]:
+        raise ValueError(
+            f"{part!r} has no line for {', '.join(missing)}: its formulas need one for each of {', '.join(results)}"
+        )
+    return part.formulas
 
 
 def is_a_line_of_ours(kind: type, result: str, template: str) -> bool:
@@ -201,3 +219,18 @@ def check_number(name: str, number: Any, below: float = math.inf, such_as: str =
     if not is_real or not 0 <= number < below:
         wanted = f" and below {below}" if below < math.inf else ""
         raise ValueError(f"{name} must be a number from 0 up{wanted}, such as {such_as}; got {number!r}")
+
+
+def check_learning_rate(lr: Any) -> None:
+    """Raise ValueError unless lr is a positive, finite number."""
+    if type(lr) is float and 0 < lr < math.inf:
+        return
+    number: Any = lr.item() if isinstance(lr, np.generic) else lr  # a float32 would overflow in the comparison
+    is_real = isinstance(number, Real) and not isinstance(number, bool)
+    if not is_real or not 0 < number <= sys.float_info.max:
+        why = ""
+        if isinstance(lr, str) and "," in lr:
+            why = ", which needs a point in place of the comma"
+        elif type(number).__name__ == "Decimal" or (isinstance(lr, np.ndarray) and lr.size == 1):
+            why = f", {'an array' if isinstance(lr, np.ndarray) else 'a Decimal'}: float(lr) makes a plain number of it"
+        raise ValueError(f"the learning rate must be a positive, finite number such as 0.01; got {lr!r}{why}")

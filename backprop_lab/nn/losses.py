@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from backprop_lab.nn.arrays import as_numbers
 from backprop_lab.nn.lines import Array, Part
 from backprop_lab.nn.running import results_of
 
@@ -24,16 +25,37 @@ class Loss(Part):
     _around = ("y_pred", "y")
 
     def value(self, y_pred: Array, y: Array) -> Any:
-        """The loss: one number, or one for each problem of a stack. Raises ValueError where the shapes differ."""
-        self.check_shapes(y_pred, y)
+        """The loss: one number, or one for each problem of a stack. Raises ValueError where the shapes differ.
+
+        Likewise where the loss takes probabilities, and something else is given.
+        """
+        y_pred, y = self._checked(y_pred, y)
         (L,) = results_of(self, ("L",), {"y_pred": y_pred, "y": y})
         return L
 
     def gradient(self, y_pred: Array, y: Array) -> Array:
         """dy_pred, of shape (N, K). Raises ValueError where the shapes differ."""
-        self.check_shapes(y_pred, y)
+        y_pred, y = self._checked(y_pred, y)
         (dy_pred,) = results_of(self, ("dy_pred",), {"y_pred": y_pred, "y": y})
         return np.asanyarray(dy_pred)
+
+    def _checked(self, y_pred: Any, y: Any) -> tuple[Array, Array]:
+        y_pred, y = as_numbers("y_pred", y_pred), as_numbers("y", y)
+        self.check_shapes(y_pred, y)
+        if self.on_probabilities:
+            self.check_predictions(y_pred)
+            if check_targets := getattr(self, "check_targets", None):
+                check_targets(y)
+        return y_pred, y
+
+    def check_predictions(self, y_pred: Array) -> None:
+        """Raise ValueError, naming the first, for a prediction that is no probability where the loss takes these."""
+        if self.on_probabilities and not (right := (y_pred >= 0) & (y_pred <= 1)).all():
+            at = tuple(map(int, np.argwhere(~right)[0]))
+            raise ValueError(
+                f"{self!r} takes probabilities, from 0 to 1, and y_pred{list(at)} is {y_pred[at]}: let the last layer "
+                "be a Sigmoid(), or take SigmoidCrossEntropy() for scores"
+            )
 
     def check_shapes(self, y_pred: Array, y: Array) -> None:
         """Raise ValueError for shapes that would broadcast."""

@@ -3,18 +3,19 @@
 What else a step may have, a penalty, an optimizer with its memory, what a layer draws, belongs to a Problem.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
-from inspect import signature
 from typing import Any, Self
 
 import numpy as np
 
-from backprop_lab.nn.arrays import can_be_kept
+from backprop_lab.nn.arrays import as_numbers, can_be_kept
 from backprop_lab.nn.chain import lines_of
+from backprop_lab.nn.checking import check_formulas, in_short
+from backprop_lab.nn.checking import check_part as check_part
 from backprop_lab.nn.layers import Array, Layer
-from backprop_lab.nn.lines import Part
-from backprop_lab.nn.losses import LOSSES, Loss
+from backprop_lab.nn.lines import Part, check_learning_rate
+from backprop_lab.nn.losses import Loss
 from backprop_lab.nn.optimizers import GradientDescent, Optimizer
 from backprop_lab.nn.penalties import Penalty
 from backprop_lab.nn.running import Function, function_of
@@ -32,9 +33,13 @@ class Network:
     network needs, or if the layers do not chain, naming both layers and both shapes.
     """
 
-    def __init__(self, layers: Iterable[Layer]) -> None:
-        if not isinstance(layers, Iterable):
-            raise ValueError(f"a network takes its layers in a list, such as [Linear(W, b), ReLU()]; got {layers!r}")
+    def __init__(self, layers: Iterable[Layer], *more: Layer) -> None:
+        if more or not isinstance(layers, Iterable) or isinstance(layers, str | np.ndarray):
+            got = ", ".join(in_short(each) for each in (layers, *more))
+            brackets = ": put [ and ] around them" * bool(more)
+            raise ValueError(
+                f"a network takes its layers in a list, such as [Linear(W, b), ReLU()]; got {got}{brackets}"
+            )
         self.layers = tuple(layers)
         _check_layers(self.layers)
         self._names = tuple((*stage.parameters.items(),) for stage in stages_of(self.layers))
@@ -92,12 +97,17 @@ class Network:
         slope.
         """
         kept, beside = self._lines.get("kept"), (loss, penalty, optimizer)
+        if not isinstance(loss, Loss):
+            check_part(loss, Loss, "the loss", "SumSquaredError")
         if (
             kept is None
             or any(one is not other for one, other in zip(kept[0], beside, strict=True))
             or (kept[1] and any(part.own_numbers() != numbers for part, numbers in kept[1]))
         ):
             parts = [part for part in (*self._kinds, *beside) if part is not None]
+            for part in beside:
+                if part is not None and not part.is_ours:
+                    check_formulas(part)
             numbered = [(part, part.own_numbers()) for part in parts if part.own_names()]
             if (key := (penalty is None, self._names, *map(_kind, parts))) not in _WRITTEN:
                 if len(_WRITTEN) > MOST_WRITTEN:
@@ -122,16 +132,18 @@ class Network:
         The gradient with respect to X itself is left out: nothing needs it, and in a wide network
         it is a third of the work. Raises ValueError if X or y has the wrong shape.
         """
-        self._kinds[0].check_input(X)
         lines, names = self.lines(loss), (*self._parameters,)
         wanted = _gradients_of(names)
         try:
+            self._kinds[0].check_input(X)
             if X.ndim > 2 or self._is_stack:
                 y_pred, *found = lines.call(wanted, {"X": X, "y": y, **self._parameters})
             else:
                 plain: Any = lines.function(wanted, ("X", "y", *names))
                 y_pred, *found = plain.plain(X, y, *self._parameters.values())
         except Exception:  # which line stops, or why it does, is said below
+            if not (isinstance(X, np.ndarray) and isinstance(y, np.ndarray)):
+                return self.gradients(loss, as_numbers("X", X), as_numbers("y", y))
             loss.check_shapes(self.forward(X), y)
             lines.call(wanted, {"X": X, "y": y, **self._parameters})
             raise
@@ -143,10 +155,13 @@ class Network:
 
         That is plain gradient descent: another optimizer, with its memory and the number of the step, is part of a
         Problem, and `trace(problem).next_problem()` is the same problem after its update.
-        `lr` has the unit of parameter squared per loss. Raises KeyError if a gradient is missing, and
-        ValueError if one has another shape than its parameter.
+        `lr` has the unit of parameter squared per loss. Raises KeyError if a gradient is missing or of nothing here,
+        and ValueError if one has another shape than its parameter, or if lr is not a positive, finite number.
         """
+        check_learning_rate(lr)
         found = [check_gradient(name, grads, parameter) for name, parameter in self._parameters.items()]
+        if len(grads) > len(found):
+            raise _unknown(grads, self._parameters)
         move: Any = _update(tuple(self._parameters))
         moved = move.plain(*self._parameters.values(), *found, lr)
         for new in moved:
@@ -158,8 +173,12 @@ class Network:
 
         Of a problem, `problem.evolve(parameters=...)` changes some and keeps all else, such as what is remembered.
         """
+        if type(parameters) is not dict and not isinstance(parameters, Mapping):
+            raise ValueError(f"parameters are given by name, as a dictionary; got {in_short(parameters)}")
         if missing := [name for name in self._parameters if name not in parameters]:
             raise KeyError(f"no numbers for {', '.join(missing)}; got {', '.join(parameters) or 'none'}")
+        if len(parameters) > len(self._parameters):
+            raise _unknown(parameters, self._parameters)
         if all(can_be_kept(parameters[name], before) for name, before in self._parameters.items()):  # as in training
             return self._having({name: parameters[name] for name in self._parameters})
         layers = self._layers_with(parameters)
@@ -200,10 +219,24 @@ def _update(names: tuple[str, ...]) -> Function:
     return function_of(lines, (*names, *(f"d{name}" for name in names), "lr"), tuple(name for name, _ in lines))
 
 
+def _unknown(given: Mapping[str, Any], parameters: Mapping[str, Any]) -> KeyError:
+    alien = ", ".join(map(str, given.keys() - parameters.keys()))
+    return KeyError(f"the network has {', '.join(parameters)}; got {alien} as well")
+
+
+def check_by_name(grads: Any) -> None:
+    """Raise ValueError unless gradients are given as a dictionary."""
+    if not isinstance(grads, Mapping):
+        got = in_short(grads)
+        raise ValueError(f"gradients are given by name, as a dictionary such as {{'W1': dW1}}; got {got}")
+
+
 def check_gradient(name: str, grads: Mapping[str, Any], parameter: Array) -> Array:
     """The gradient of a parameter. Raises KeyError if it is missing, and ValueError if it has another shape."""
+    if type(grads) is not dict:
+        check_by_name(grads)
     if (given := grads.get(name)) is None:
-        raise KeyError(f"no gradient for {name}; got {', '.join(grads) or 'none'}")
+        raise KeyError(f"no gradient for {name}; got {', '.join(grads) or 'none'}{' as None' * (name in grads)}")
     gradient: Array = np.asanyarray(given)
     if gradient.shape != parameter.shape:
         turned = ": its transpose, .T, fits" if gradient.shape == parameter.shape[::-1] else ""
@@ -211,55 +244,6 @@ def check_gradient(name: str, grads: Mapping[str, Any], parameter: Array) -> Arr
             f"the gradient for {name} has shape {gradient.shape}, but {name} has {parameter.shape}{turned}"
         )
     return gradient
-
-
-def check_part(part: Any, base: type[Part], what: str, such_as: str) -> None:
-    """Raise ValueError, saying what to write, unless a part is made of lines, and of lines alone."""
-    kind = base.__name__
-    if isinstance(part, type):
-        raise ValueError(f"{what} is the class {part.__name__} itself: write {_made(part)}, which makes one")
-    if not isinstance(part, base):
-        named = (_made(each) for each in _kinds_of(base) if each.__name__.lower() == f"{part}".lower())
-        meant = f"LOSSES[{part!r}]" if isinstance(part, str) and part in LOSSES else next(named, "")
-        if kind == "Penalty" and isinstance(part, int | float) and not isinstance(part, bool):
-            meant = f"L2({part!r})"
-        if meant:
-            raise ValueError(f"{what} is {part!r}: write {meant}")
-        raise ValueError(
-            f"{what} is {part!r}, and not made of lines: derive its class from {kind}, and give it formulas, as "
-            f"{such_as} has"
-        )
-    own = [name for name in METHODS[kind] if getattr(type(part), name) is not getattr(base, name)]
-    if own:
-        methods = " and ".join(own)
-        raise ValueError(f"{type(part).__name__} has {methods} beside its lines, which say it all: delete {methods}")
-
-
-def _kinds_of(base: type[Part]) -> Iterator[type[Part]]:
-    """The public classes derived from this one."""
-    for each in base.__subclasses__():
-        yield from () if each.__name__.startswith("_") else (each,)
-        yield from _kinds_of(each)
-
-
-def _made(kind: type) -> str:
-    """How one of a class is made, such as `Linear(W, b)`."""
-    return f"{kind.__name__}({', '.join(getattr(kind, 'learnt', ()) or _asked_for(kind))})"
-
-
-def _asked_for(kind: type) -> list[str]:
-    """What a class must be given to make one of it."""
-    return [
-        n for n, p in signature(kind).parameters.items() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
-    ]
-
-
-METHODS = {
-    "Layer": ("forward", "backward", "gradients", "parameters", "with_parameters"),
-    "Loss": ("value", "gradient"),
-    "Penalty": (),
-    "Optimizer": (),
-}
 
 
 def _check_layers(layers: tuple[Layer, ...]) -> None:

@@ -8,7 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.nn.lines import NAMESPACE, RESERVED, Named, Part, called, fields_of, names_in, read_only, tree_of
+from backprop_lab.nn.lines import (
+    NAMESPACE,
+    RESERVED,
+    Named,
+    Part,
+    called,
+    fields_of,
+    formulas_of,
+    names_in,
+    read_only,
+    tree_of,
+)
 from backprop_lab.nn.stacking import CannotBeStackedError, Stacking, products
 
 Function = Callable[..., Any]
@@ -205,7 +216,7 @@ def _without_axes(value: Any, dimensions: int) -> Any:
 
 def results_of(part: Part, names: tuple[str, ...], given: Mapping[str, Any]) -> list[Any]:
     """Some results of a part, from what is given by name. Stacks of it, (S, N, D), give stacks of results."""
-    numbers = part.own_numbers()
-    own = {field: numbers.get(field, field) for line in part.formulas.values() for field in fields_of(line)}
-    lines = tuple((name, line.format_map(own)) for name, line in part.formulas.items())
+    numbers, formulas = part.own_numbers(), formulas_of(part, names)
+    own = {field: numbers.get(field, field) for line in formulas.values() for field in fields_of(line)}
+    lines = tuple((name, line.format_map(own)) for name, line in formulas.items())
     return call(lines, names, given, dict.fromkeys(given, 2))

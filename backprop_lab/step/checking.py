@@ -1,16 +1,18 @@
 """What a problem refuses: data, targets, rates and lines that do not fit, each with what would be right."""
 
 import math
-import sys
-from collections.abc import Mapping
-from numbers import Number, Real
+from collections.abc import Callable, Iterable, Mapping
+from numbers import Number
 from typing import Any
 
 import numpy as np
 
 from backprop_lab.nn.lines import Array
+from backprop_lab.nn.lines import check_learning_rate as check_learning_rate
 from backprop_lab.nn.losses import Loss
 from backprop_lab.nn.running import LineError
+
+MOST_BYTES = 4_000_000_000  # of numbers that are made at once
 
 
 def check_finite(**data: Array) -> None:
@@ -85,13 +87,7 @@ def check_shapes(problem: Any) -> None:
         _compare_shapes(problem, dict(zip(names, before, strict=True)))
         raise
     _compare_shapes(problem, values)
-    y_pred = values["y_pred"]
-    if problem.loss.on_probabilities and not (right := (y_pred >= 0) & (y_pred <= 1)).all():
-        row, column = map(int, np.argwhere(~right)[0])
-        raise ValueError(
-            f"{problem.loss!r} takes probabilities, from 0 to 1, and y_pred[{row}, {column}] is "
-            f"{y_pred[row, column]}: let the last layer be a Sigmoid(), or take SigmoidCrossEntropy() for scores"
-        )
+    problem.loss.check_predictions(values["y_pred"])
 
 
 def _compare_shapes(problem: Any, values: Mapping[str, Any]) -> None:
@@ -129,10 +125,18 @@ def called(owner: Any, method: str, *arguments: Any) -> Any:
         raise ValueError(f"{owner!r}.{method} stopped with {type(error).__name__}: {error}") from error
 
 
-def check_learning_rate(lr: Any) -> None:
-    """Raise ValueError unless lr is a positive, finite number."""
-    number: Any = lr.item() if isinstance(lr, np.generic) else lr  # a float32 would overflow in the comparison
-    is_real = isinstance(number, Real) and not isinstance(number, bool)
-    if not is_real or not 0 < number <= sys.float_info.max:
-        point = ", which needs a point in place of the comma" if isinstance(lr, str) and "," in lr else ""
-        raise ValueError(f"the learning rate must be a positive, finite number such as 0.01; got {lr!r}{point}")
+def checked_each(name: str, values: Any, check: Callable[[Any], None]) -> tuple[Any, ...]:
+    """Seeds, or learning rates, as plain numbers, each of them checked. Raises ValueError if there is none."""
+    found = tuple(values) if isinstance(values, Iterable) and getattr(values, "ndim", True) else ()
+    if not found:
+        such_as = "[0.01, 0.1]" if name == "lrs" else "[1, 2]"
+        raise ValueError(f"{name} must be a list with one or more of them, such as {such_as}; got {values!r}")
+    for value in found:
+        check(value)
+    return tuple(value.item() if isinstance(value, np.generic) else value for value in found)
+
+
+def check_size(what: str, numbers: int, instead: str) -> None:
+    """Raise ValueError, with what to do `instead`, if so many numbers take more memory than there may be."""
+    if 8 * numbers > MOST_BYTES:
+        raise ValueError(f"{what} would take {8 * numbers:,} bytes, and up to {MOST_BYTES:,} are taken: {instead}")

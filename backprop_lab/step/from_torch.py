@@ -87,7 +87,8 @@ class _Writer:
             if not isinstance(out, Value):
                 raise ValueError(f"the module must give one tensor; got a {type(out).__name__}")
             both = self._renamed(out, "y_pred"), target
-            found = self._all_of(loss, "the loss", both)
+            with torch_lines.targets_fit(out.tensor.shape, target.tensor.shape):
+                found = self._all_of(loss, "the loss", both)
         if not isinstance(found, Value) or found.tensor.ndim:
             raise ValueError("the loss must give one number: leave its reduction at 'mean', or 'sum'")
         self._renamed(found, "L")

@@ -17,7 +17,15 @@ from backprop_lab.nn.network import Network, check_part
 from backprop_lab.nn.optimizers import GradientDescent, Optimizer
 from backprop_lab.nn.penalties import Penalty
 from backprop_lab.nn.steps import Lines, Stage
-from backprop_lab.step.checking import called, check_finite, check_learning_rate, check_shapes, check_targets, misshapen
+from backprop_lab.step.checking import (
+    called,
+    check_finite,
+    check_learning_rate,
+    check_shapes,
+    check_targets,
+    checked_each,
+    misshapen,
+)
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -70,15 +78,18 @@ class Problem:
 
         Besides the parts themselves there are `parameters`, `data` and `state`, of which each may be some by name:
         `parameters={"W1": W1}`. Another optimizer starts with nothing remembered, at step 1.
-        Raises TypeError for a part that no problem has, such as W1, and ValueError as Problem does.
+        Raises TypeError for a part that no problem has, such as W1, and ValueError for a name that is none of its
+        parameters or data, and as Problem does.
         """
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
         if "data" in changes:
             changes |= self._some("data", changes.pop("data"), self.data)
         if "parameters" in changes:
-            parameters = changes.pop("parameters")
             network = changes.get("network", self.network)
-            changes["network"] = network.with_parameters(network.parameters | parameters)
+            known = network.parameters
+            changes["network"] = network.with_parameters(
+                known | self._some("parameters", changes.pop("parameters"), known)
+            )
         if alien := changes.keys() - parts.keys():
             raise TypeError(
                 f"a Problem has {', '.join(parts)}; got {', '.join(sorted(alien))}. Other weights: "
@@ -94,13 +105,20 @@ class Problem:
 
     def updated(self, new: Mapping[str, Any]) -> Self:
         """The same problem in its next step, in which what was replaced by name, such as W1 or vW1, is `new`."""
-        changes: dict[str, Any] = {"parameters": {name: new[name] for name in self.parameters}}
+        try:
+            changes: dict[str, Any] = {"parameters": {name: new[name] for name in self.parameters}}
+        except KeyError as missing:
+            raise KeyError(f"no numbers for {missing.args[0]}; got {', '.join(new) or 'none'}") from None
         if self.state:
             changes["state"] = {name: new[name] if name in new else value + 1 for name, value in self.state.items()}
         return self.evolve(**changes)
 
     def trained(self, lrs: Sequence[Any]) -> Self:
-        """The same problem after an update at each of these learning rates, the last of which it keeps."""
+        """The same problem after an update at each of these learning rates, the last of which it keeps.
+
+        Raises ValueError if there is none, or if one is not a positive, finite number.
+        """
+        checked_each("lrs", lrs, check_learning_rate)
         lines, names = self.lines, (*self.replaced,)
         step = lines.function(tuple(lines.replacing[name] for name in names), tuple(self.given))
         values, first = [*self.replaced.values()], self.state.get("step", 1)

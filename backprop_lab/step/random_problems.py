@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from backprop_lab.nn.arrays import as_readonly_array
+from backprop_lab.nn.arrays import as_readonly_array, is_masked
 from backprop_lab.nn.layers import Array, Layer, Linear, ReLU, Sigmoid
 from backprop_lab.nn.losses import Loss, SumSquaredError
 from backprop_lab.nn.network import Network
 from backprop_lab.nn.optimizers import GradientDescent, Optimizer
 from backprop_lab.nn.penalties import Penalty
-from backprop_lab.step.checking import are_whole, called, check_targets
+from backprop_lab.step.checking import are_whole, called, check_size, check_targets
 from backprop_lab.step.problem import Problem, check_seed, check_whole
 
 if TYPE_CHECKING:  # what derives lines takes a while to load, and a problem of layers needs none of it
     from backprop_lab.step.program import Program
+
+MOST_CLASSES = 1_000_000
 
 
 def random_problem(
@@ -55,8 +57,9 @@ def random_problem(
     """
     check_seed(seed)
     data = None if X is None and y is None else _tables(X, y)
-    hidden = tuple(hidden) if isinstance(hidden, Sequence) else (hidden,)
-    for width in hidden:
+    is_row = isinstance(hidden, Sequence) or getattr(hidden, "ndim", 0) == 1
+    widths: tuple[Any, ...] = tuple(cast("Any", hidden)) if is_row else (hidden,)
+    for width in widths:
         check_whole("hidden", width, 1)
     known = (2, 3, 2) if data is None else (*data[0].shape, data[1].shape[1])
     sizes = dict(zip(("samples", "inputs", "outputs"), known, strict=True))
@@ -68,9 +71,13 @@ def random_problem(
                     f"{name} is {size}, but X {data[0].shape} and y {data[1].shape} have {sizes[name]}: leave it out"
                 )
             sizes[name] = size
+    numbers = sum(D * H for D, H in pairwise((sizes["inputs"], *widths, sizes["outputs"])))
+    if data is None:
+        numbers += sizes["samples"] * (sizes["inputs"] + sizes["outputs"])
+    check_size("such a problem", numbers, "take fewer samples, inputs, units or outputs")
     rng = np.random.default_rng(seed)
     layers: list[Layer] = []
-    for D, H in pairwise((sizes["inputs"], *hidden, sizes["outputs"])):
+    for D, H in pairwise((sizes["inputs"], *widths, sizes["outputs"])):
         W = rng.standard_normal((D, H))
         layers += [Linear(W if data is None else W / math.sqrt(D), np.zeros((1, H))), activation]
     if data is None:
@@ -154,7 +161,9 @@ def one_hot(labels: Any, classes: Any = None) -> Array:
             raise ValueError(f"labels must be all whole numbers or all strings, and some are strings; got {labels!r}")
         names = sorted(set(found))
     elif np.ndim(classes) == 0 and not isinstance(classes, str):
-        check_whole("classes", classes, 1, such_as=", or the names of the classes, such as ['cat', 'dog']")
+        check_whole(
+            "classes", classes, 1, MOST_CLASSES, such_as=", or the names of the classes, such as ['cat', 'dog']"
+        )
         names = list(range(classes))
     else:
         names = _names("classes", classes)
@@ -166,6 +175,7 @@ def one_hot(labels: Any, classes: Any = None) -> Array:
         if np.ndim(classes) == 0:
             known = f"the whole numbers below classes={classes}"
         raise ValueError(f"labels[{lost[0]}] is {found[lost[0]]!r}, which is not one of {known}")
+    check_size(f"{len(found):,} rows of {len(names):,} classes", len(found) * len(names), "take fewer of either")
     rows = np.zeros((len(found), len(columns)))
     rows[range(len(found)), [columns[label] for label in found]] = 1
     return rows
@@ -173,6 +183,8 @@ def one_hot(labels: Any, classes: Any = None) -> Array:
 
 def _names(what: str, given: Any) -> list[Any]:
     """Labels, or names of classes, as a list. Raises ValueError if they are not (N,) whole numbers or strings."""
+    if is_masked(given):
+        raise ValueError(f"{what} must be known in every cell, but some are masked: leave those out first")
     found = np.asarray(given, dtype=object)
     if found.ndim != 1 or found.size == 0:
         raise ValueError(

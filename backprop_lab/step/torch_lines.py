@@ -1,7 +1,9 @@
 """The lines of NumPy for operations of PyTorch, by the name of the function or method."""
 
 import math
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -147,6 +149,18 @@ def index_of(item: Any) -> str:
         ends = (item.start, item.stop, item.step)[: 2 + bool(item.step)]
         return ":".join("" if end is None else str(end) for end in ends)
     return "..." if item is Ellipsis else text_of(item)
+
+
+@contextmanager
+def targets_fit(given: Sequence[int], targets: Sequence[int]) -> Iterator[None]:
+    """Within this, a loss refuses targets that PyTorch would broadcast to what the module gives, with a warning."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Using a target size", UserWarning)
+        try:
+            yield
+        except UserWarning:
+            shapes = f"{tuple(given)}; got {tuple(targets)}"
+            raise ValueError(f"y must have the shape of what the module gives, {shapes}, which broadcasts") from None
 
 
 def check_slopes(slopes: Mapping[str, Any], values: Mapping[str, Any], near: float) -> None:

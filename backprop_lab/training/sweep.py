@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from inspect import signature
 from typing import Any, Literal
 
 import numpy as np
 
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.network import Network
-from backprop_lab.step.checking import check_learning_rate, check_real
+from backprop_lab.step.checking import check_learning_rate, check_real, check_size, checked_each
 from backprop_lab.step.problem import Problem, check_problem, check_seed, check_whole
 from backprop_lab.step.random_problems import random_problem, redrawn
 from backprop_lab.step.trace import trace
@@ -102,7 +103,8 @@ def sweep(
     steps. The result keeps 8 bytes x (steps + 2 + number of parameters, and of what is remembered) a run, and the
     problem of each seed; otherwise a sweep needs a few MB, however many runs there are. Raises ValueError if there is
     no seed or no learning rate, if one is not as `random_problem` needs it, if steps is not a whole number from 1 up,
-    if a number is complex, or if there are options besides a problem.
+    if a number is complex, if there are options besides a problem, or if the result would not fit into memory; and
+    TypeError for an option that there is not.
 
     A run takes the same steps that it would take alone, through the same layers. In a block of fewer than FEW_RUNS its
     numbers are the same to the bit. In a larger one `@` adds the same products, but rounds each before it is added,
@@ -113,16 +115,20 @@ def sweep(
     networks at large learning rates above all: their last bits grow, and they come out as another run of the same
     problem, as good as the one alone.
     """
-    lrs = _each("lrs", lrs, check_learning_rate)
+    lrs = checked_each("lrs", lrs, check_learning_rate)
+    known = [name for name in signature(random_problem).parameters if name not in ("seed", "lr")]
+    if alien := [name for name in options if name not in known]:
+        rates = ": the learning rates are its second argument, lrs" * ("lr" in alien)
+        raise TypeError(f"sweep has the options {', '.join(known)}, and problem; got {', '.join(alien)}{rates}")
     if problem is not None:
         check_problem(problem)
         if options:
             raise ValueError(f"a problem of your own has its {', '.join(options)} already: leave that out")
         # At once: `redrawn` would find a bad one only after those before it.
-        seeds = _each("seeds", seeds, lambda seed: None if seed is None else check_seed(seed))
+        seeds = checked_each("seeds", seeds, lambda seed: None if seed is None else check_seed(seed))
         problems: Iterable[Problem] = (redrawn(problem, seed) for seed in seeds)
     else:
-        seeds = _each("seeds", seeds, check_seed)
+        seeds = checked_each("seeds", seeds, check_seed)
         problems = (random_problem(seed, lr=1.0, **options) for seed in seeds)  # each run has an lr of its own
     *_, result = sweep_problems(problems, lrs, steps, seeds)
     return result
@@ -137,9 +143,11 @@ def sweep_problems(
     together, so if you stop early you keep a whole map of fewer steps.
     """
     problems = tuple(map(in_floats, problems))
-    lrs = _each("lrs", lrs, check_learning_rate)
+    lrs = checked_each("lrs", lrs, check_learning_rate)
     check_whole("steps", steps, 1, such_as=", such as 500")
     starts = [problem.replaced for problem in problems]
+    kept = steps + 2 + sum(map(np.size, starts[0].values()))
+    check_size("such a sweep", len(starts) * len(lrs) * kept, "take fewer seeds, learning rates or steps")
     stacks = {name: np.stack([[start[name]] for start in starts]).repeat(len(lrs), axis=1) for name in starts[0]}
     return _advance(
         Sweep(
@@ -169,16 +177,6 @@ def in_floats(problem: Problem) -> Problem:
     state = {name: floats[name] for name in problem.state if name in floats}
     data = {name: floats[name] for name in problem.data if name in floats}
     return problem.evolve(parameters=parameters, state=state, data=data)
-
-
-def _each(name: str, values: Any, check: Callable[[Any], None]) -> tuple[Any, ...]:
-    """The seeds, or the learning rates, as plain numbers, each of them checked."""
-    found = tuple(values) if isinstance(values, Iterable) else ()
-    if not found:
-        raise ValueError(f"{name} must be one or more of them, such as [1, 2]; got {values!r}")
-    for value in found:
-        check(value)
-    return tuple(value.item() if isinstance(value, np.generic) else value for value in found)
 
 
 def _advance(result: Sweep) -> Iterator[Sweep]:

@@ -2,9 +2,8 @@
 
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -13,13 +12,19 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from backprop_lab.nn.arrays import as_readonly_array
+from backprop_lab.nn.checking import in_short
+from backprop_lab.nn.lines import Array
 from backprop_lab.reading.scale import scale_of
+from backprop_lab.step.checking import check_real
 from backprop_lab.step.number_format import format_number, plain
 from backprop_lab.ui.plot_settings import own_settings
+from backprop_lab.ui.saving import place_for
 from backprop_lab.ui.theme import DARK, HEATMAP, LIGHT, NOT_FINITE
 
 CELL = (62, 34)  # the width and the height of a cell, in CSS pixels
 GAP = 28  # between two matrices
+MOST_CELLS = 128, 4096  # in a row or a column, and in all: a picture of some 35 million pixels
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,10 +36,8 @@ class Heatmaps:
     alt: str
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Save the picture, whose name ends with .png. Raises ValueError for another ending."""
-        if Path(path).suffix.lower() != ".png":
-            raise ValueError(f"heatmaps are saved as a .png file; got {os.fspath(path)!r}")
-        Path(path).write_bytes(self.png)
+        """Save the picture, whose name ends with .png. Raises ValueError for another ending or no folder."""
+        place_for(path, [".png"], "heatmaps are saved as a .png file").write_bytes(self.png)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
         return self.png, {"width": self.size[0], "height": self.size[1], "alt": self.alt}
@@ -51,19 +54,20 @@ def draw_heatmaps(
 
     All have the same colours, as on the board: red above 0, blue below, and darkest where a number is largest in size.
     Beneath them stands how far the scale is linear, and where it ends. With `dark`, they are on dark paper.
-    Raises ValueError if there is none, if they differ in shape, and if there are not as many names as rows or columns.
+    Raises ValueError if there is none, if they differ in shape, if one is no full table of real numbers, if there are
+    more numbers than anybody could read, and if there are not as many names as rows or columns.
     """
-    tables = [np.atleast_2d(np.asarray(matrix, dtype=float)) for matrix in matrices.values()]
-    shapes = {table.shape for table in tables}
-    if len(shapes) != 1 or tables[0].ndim != 2:
-        raise ValueError(f"heatmaps side by side have one shape (rows, columns); got {sorted(shapes)}")
+    tables = _tables(matrices)
+    for which, labels in (("rows", rows), ("columns", columns)):
+        if isinstance(labels, str) or not isinstance(labels, Collection):
+            raise ValueError(f"{which} are names, a list with one for each; got {labels!r}")
     names = [
         list(map(str, given if len(given) else range(n)))
         for given, n in zip((rows, columns), tables[0].shape, strict=True)
     ]
     if (counts := tuple(map(len, names))) != tables[0].shape:
         raise ValueError(f"heatmaps of shape {tables[0].shape} need as many names of rows and columns; got {counts}")
-    high, wide, theme = *tables[0].shape, DARK if dark else LIGHT
+    (high, wide), theme = tables[0].shape, DARK if dark else LIGHT
     width, height = wide * CELL[0], high * CELL[1]
     figure = Figure(figsize=(width / 100, height / 100), dpi=200, facecolor=theme.paper)  # 200: crisp on any screen
     scale = scale_of(tables)
@@ -91,6 +95,27 @@ def draw_heatmaps(
     picture.quantize(256, dither=Image.Dither.NONE).save(data, "PNG", optimize=True)  # a third of the size
     words = "; ".join(f"{title}: {_in_words(table, *names)}" for title, table in zip(matrices, tables, strict=True))
     return Heatmaps(data.getvalue(), (picture.width // 2, picture.height // 2), f"Heatmap. {words}.")
+
+
+def _tables(matrices: Any) -> list[Array]:
+    """The matrices as floats, all of one shape. Raises ValueError, naming one that cannot be drawn."""
+    if not isinstance(matrices, Mapping):
+        raise ValueError(f"heatmaps have titles: give matrices by name, such as {{'P': P}}; got {in_short(matrices)}")
+    arrays = {str(title): as_readonly_array(title, matrix, is_data=True) for title, matrix in matrices.items()}
+    check_real(**arrays)
+    tables = [np.atleast_2d(array).astype(float) for array in arrays.values()]
+    shapes = {table.shape for table in tables}
+    if len(shapes) != 1 or tables[0].ndim != 2 or not tables[0].size:
+        got = ", ".join(map(str, sorted(shapes))) or "none"
+        raise ValueError(f"heatmaps side by side have one shape (rows, columns), with a number or more; got {got}")
+    high, wide = tables[0].shape
+    wide *= len(tables)
+    if max(high, wide) > MOST_CELLS[0] or high * wide > MOST_CELLS[1]:
+        raise ValueError(
+            f"heatmaps show up to {MOST_CELLS[0]} rows, {MOST_CELLS[0]} columns side by side and {MOST_CELLS[1]:,} "
+            f"numbers; here are {high:,}, {wide:,} and {high * wide:,}: draw a part of each, such as P[:20, :20]"
+        )
+    return tables
 
 
 def _in_words(table: Any, rows: Sequence[str], columns: Sequence[str]) -> str:

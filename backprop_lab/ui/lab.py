@@ -7,13 +7,13 @@ import html
 import os
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
 
 from backprop_lab.ui.comm_workarounds import TURN, serialize_messages
 from backprop_lab.ui.running import without_view_if_nobody_is_there
+from backprop_lab.ui.saving import place_for
 
 TASKS = set[asyncio.Task[None]]()  # those that labs have under way
 
@@ -110,11 +110,10 @@ class Lab(widgets.VBox):
         """Save what the lab shows now as a picture, on light paper or `dark`; the name ends with .png.
 
         `scale` is how many pixels it has for each of the lab's: 2 if it is left out. Raises ValueError for another
-        ending, and for a scale that makes no picture.
+        ending, for a folder that there is not, and for a scale that makes no picture.
         """
-        if Path(path).suffix.lower() != ".png":
-            raise ValueError(f"this lab is saved as a .png file; got {os.fspath(path)!r}")
-        Path(path).write_bytes(self._still(checked_scale(scale, 2.0), dark)[0])
+        place = place_for(path, [".png"], "this lab is saved as a .png file")
+        place.write_bytes(self._still(checked_scale(scale, 2.0), dark)[0])
 
     def _without_kernel(self) -> tuple[dict[str, str], str]:
         """What stands in for the lab on pages without a kernel, by its kind, a picture unless a lab has none; and its

@@ -4,7 +4,6 @@ import html
 import os
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
@@ -18,6 +17,7 @@ from backprop_lab.ui.comm_workarounds import serialize_messages
 from backprop_lab.ui.controls import row
 from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.page.line_list import LineList
+from backprop_lab.ui.saving import place_for
 
 
 class LineUp(Lab):
@@ -102,10 +102,9 @@ class LineUp(Lab):
 
     def save(self, path: str | os.PathLike[str]) -> None:  # type: ignore[override]
         """Save the task and its lines as a page to print, whose name ends with .html. Else raises ValueError."""
-        if Path(path).suffix.lower() != ".html":
-            raise ValueError(f"lines are saved as an .html file; got {os.fspath(path)!r}")
+        place = place_for(path, [".html"], "lines are saved as an .html file")
         head = '<!DOCTYPE html>\n<html lang="en"><meta charset="utf-8"><title>Lines to put in order</title>\n'
-        Path(path).write_text(head + self._without_kernel()[0]["text/html"], encoding="utf-8")
+        place.write_text(head + self._without_kernel()[0]["text/html"], encoding="utf-8")
 
     def _without_kernel(self) -> tuple[dict[str, str], str]:
         lines = "".join(f"<li><code>{html.escape(line.text)}</code></li>" for line in self.puzzle.lines)

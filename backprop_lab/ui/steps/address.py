@@ -60,7 +60,7 @@ def reader(pattern: str, wanted: str, read: Callable[[str], Any] = str) -> Calla
     return read_text
 
 
-whole = reader("[0-9]+", "a whole number such as 3", int)
+whole = reader("[0-9]{1,4000}", "a whole number such as 3", int)
 number = reader(NUMBER, "a number such as 0.05", float)
 word = reader(r"[\w .,()-]{1,80}", "a name of letters, digits and hyphens, such as random or L2(0.1)")
 cell = reader(r"\w{1,80}|[\w ]{1,80}\[[0-9]{1,3}(,[0-9]{1,3}){0,3}\]", "a cell such as dW1[1,0]")
@@ -130,7 +130,9 @@ def place_in(address: str) -> dict[str, Any]:
     place: dict[str, Any] = {}
     try:
         pairs = parse_qsl(address, keep_blank_values=True, strict_parsing=True, errors="strict") if address else []
-    except ValueError:  # a UnicodeDecodeError is one too
+    except UnicodeDecodeError:
+        raise ValueError("This link does not name a place in the lab: a % in it stands for no letter.") from None
+    except ValueError:
         raise ValueError(
             "This link does not name a place in the lab: it has a part without a name and a value."
         ) from None

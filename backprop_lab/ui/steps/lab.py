@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from backprop_lab.course.quiz import LESSONS, Quiz
@@ -16,6 +15,7 @@ from backprop_lab.ui.comm_workarounds import let_go_ahead, serialize_messages
 from backprop_lab.ui.controls import ARROWS
 from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.page.step_view import StepView
+from backprop_lab.ui.saving import place_for
 from backprop_lab.ui.steps import frame, reopen, words
 from backprop_lab.ui.steps.controls import Controls, checked_parts
 from backprop_lab.ui.steps.pictures import KINDS, picture, still
@@ -126,11 +126,10 @@ class StepThrough(Lab):
         a GIF stays for some `seconds`. Raises ValueError for another ending, and for a number that makes no sense.
         """
         check_whole("iterations", iterations, 1, 100)
-        kind = Path(path).suffix.lower().removeprefix(".")
-        if kind not in SAVED:
-            kinds = ", ".join(f".{each}" for each in KINDS)
-            raise ValueError(f"a lab is saved as a {kinds} or .html file; got {os.fspath(path)!r}")
-        Path(path).write_bytes(self._saved(kind, int(iterations), scale=scale, dark=dark, seconds=seconds))
+        kinds = ", ".join(f".{each}" for each in KINDS)
+        place = place_for(path, [f".{each}" for each in SAVED], f"a lab is saved as a {kinds} or .html file")
+        kind = place.suffix.lower().removeprefix(".")
+        place.write_bytes(self._saved(kind, int(iterations), scale=scale, dark=dark, seconds=seconds))
 
     def _saved(self, kind: str, iterations: int = 1, **options: Any) -> bytes:
         if kind == "html":

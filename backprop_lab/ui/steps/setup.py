@@ -255,7 +255,8 @@ def chosen(problem: Problem | None, settings: Mapping[str, Any]) -> Setup:
         )
     setup = Setup(**settled)
     if setup.base is not None and (sizes := settings.keys() & SIZES.keys()):
-        raise ValueError(f"{', '.join(sorted(sizes))}: {setup.start!r} has sizes of its own; leave them out")
+        whose = "your problem" if setup.start == AS_GIVEN else repr(setup.start)
+        raise ValueError(f"{', '.join(sorted(sizes))}: {whose} has sizes of its own; leave them out")
     return setup
 
 

@@ -155,8 +155,7 @@ class Stepper(HasTraits):
         """Make the mistake with this name in every iteration, or none if it is empty. Training starts over."""
         problem = self.first_problem.evolve(lr=self.place.lr)
         if mistake and not (isinstance(mistake, str) and mistake in self.mistakes):
-            fitting = [name for name, each in self.mistakes.items() if can_be_planted(each, problem)]
-            raise ValueError(f"there is no mistake {mistake!r}; choose one of {', '.join(fitting)}")
+            raise ValueError(notes.no_mistake(mistake, self.mistakes, problem))
         if mistake and (why_not := why_not_planted(self.mistakes[mistake], trace(problem))):
             raise ValueError(f"{self.mistakes[mistake].title}: this mistake cannot be planted here, because {why_not}")
         self._restart_training(problem, mistake=mistake)
