@@ -106,6 +106,37 @@ RIGHT = {  # what is right as it stands, its problem, and what is judged in it
         DECAYED,
         "W2_new b2_new",
     ),
+    "a penalty of another size by default": (
+        (
+            "class Net:\n    def loss(self, X, y=None, reg=0.0):\n"
+            "        dW2 = H1.T @ dy_pred + 2 * reg * W2\n        return dW2"
+        ),
+        DECAYED,
+        "dW2",
+    ),
+    "a penalty that is halved": ("dW2 = H1.T @ dy_pred + reg * W2\ndW1 = X.T @ dY1 + reg * W1", DECAYED, "dW2 dW1"),
+    "a penalty by sample": ("dW2 = H1.T @ dy_pred + lambd / m * W2", DECAYED, "dW2"),
+    "deltas alone that count the input": (
+        (
+            "z1 = X @ W1 + b1\na1 = np.maximum(z1, 0)\ndelta3 = 2 * (y_pred - y)\ndW2 = a1.T @ delta3\n"
+            "delta2 = delta3 @ W2.T * (a1 > 0)\ndW1 = X.T @ delta2"
+        ),
+        RELU,
+        "dy_pred dW2 dY1 dW1",
+    ),
+    "1/m in the update of an error without it": (
+        (
+            "delta2 = P - y\nnabla_W2 = H1.T @ delta2\ndelta1 = delta2 @ W2.T * (H1 > 0)\nnabla_W1 = X.T @ delta1\n"
+            "W2 = W2 - (eta / m) * nabla_W2\nW1 = W1 - (eta / m) * nabla_W1"
+        ),
+        CLASSES,
+        "dy_pred dY1 W2_new W1_new",
+    ),
+    "biases that are weights of number 0": (
+        "d = 2 * (y_pred - y)\ngrad_v = H1.T @ d\ngrad_v0 = d.sum(axis=0)\nW2 -= lr * grad_v\nb2 -= lr * grad_v0",
+        RELU,
+        "dy_pred W2_new b2_new",
+    ),
     "a mean in the update": (
         (
             "dW2 = H1.T @ (2 * (y_pred - y))\ndb2 = 2 * (y_pred - y).sum(0)\nW2 -= lr / y.size * dW2\n"
@@ -124,6 +155,12 @@ RIGHT = {  # what is right as it stands, its problem, and what is judged in it
     ),
     "targets made of the inputs": ("y = np.sin(3 * X[:, :2])\n" + TURN, RELU, OF_A_TURN),
     "inputs that are scaled": ("X = X / 255.\nX = (X - X.mean(axis=0)) / X.std(axis=0)\n" + TURN, RELU, OF_A_TURN),
+    "targets of another kind": ("t = 2 * y - 1\ny = (t + 1) / 2\n" + TURN, RELU, OF_A_TURN),
+    "what is predicted in the end": (
+        FORWARD + "predictions = np.argmax(out, axis=1)\nacc = np.mean(predictions == y.argmax(axis=1))\n" + BACKWARD,
+        RELU,
+        "dW1 db1 dW2 db2",
+    ),
     "numbers of other data": (
         "N, D_in, H, D_out = 64, 1000, 100, 10\nbatch_size = 32\nA2 = P\ndZ2 = (A2 - y) / batch_size\ndW2 = H1.T @ dZ2",
         CLASSES,

@@ -1,6 +1,7 @@
 """Which of a learner's lines are blamed: what each should give, and where a factor that is wrong comes in."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from backprop_lab.feedback.own_found import SAME, Found
@@ -33,10 +34,15 @@ def best_pass(
             return Pass(lines, [Names(problem, each, layout, own) for each in traces], blamed)
 
         best = _with_own_parts(run({}), run) if guesses else run({})
-        return _with_updates(_with_factors(_with_guesses(_with_wrong_ones(best, run), run, guesses), run), run)
+        best = _with_updates(_with_guesses(_with_wrong_ones(best, run), run, guesses), run)
+        return _with_updates(_with_factors(best, run), run)
 
-    best, exact = best_of(statements), [without_a_little_more(each) for each in statements]
-    return best if best.cost == (0, 0) or exact == statements else min(best, best_of(exact), key=lambda each: each.cost)
+    best, names = best_of(statements), Names(problem, traces[0], layout, own)
+    without_data = [replace(each, is_idle=names.writes_data(each.name)) for each in statements]
+    for lines in ([without_a_little_more(each) for each in statements], without_data):
+        if best.cost > (0, 0) and lines != statements:
+            best = min(best, best_of(lines), key=lambda each: each.cost)
+    return best
 
 
 def _with_own_parts(best: Pass, run: Run) -> Pass:

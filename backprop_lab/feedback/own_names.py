@@ -28,6 +28,7 @@ HIDDEN = {"h", "hidden", "hidden_layer", "a", "hid", "h1"}
 COUNTS = {"m", "n", "num_train", "batch_size", "n_samples", "num_samples", "num_examples", "batch", "bs"}
 RATES = {"lr", "learning_rate", "alpha", "eta", "rate"}
 BY_RUNNING = "diagnose runs any code, given your loss as a function"
+PENALTIES = {"reg", "reg_lambda", "lambda_", "lambd", "lam", "lmbda", "l2_reg", "reg_strength", "weight_decay", "wd"}
 WORDS = {"xnorm": "xhat", "mean": "mu", "variance": "var"}  # of a norm, besides those that the package has
 D = re.compile(r"(?:d(?:[LlJEC]|[Ll]oss|[Cc]ost)_?d|gradient_|grad_?|nabla_?|[Δ∇]_?|g_|g(?=[Wwb]\d)|delta_?|d_?)(?=\w)")
 OF_IT = re.compile(r"(\w+?)_?(?:grad|gradient)")
@@ -46,8 +47,9 @@ ACTIVATED = re.compile(r"([a-z]+)(\d*)_(?:relu|act|tanh|sigmoid|drop)")
 class Layout:
     """How a learner lays out their arrays: samples in columns, W with a row for each output, flat biases, labels.
 
+    `penalty` is how many times the c of an L2 they call `reg`, as many write c / 2, or divide by the samples too.
     `velocity` is -1 or 1 where the rate is in what momentum remembers, `v = 0.9 * v - lr * dW`, and 0 where it is not.
-    `from_1` says that the numbers of what leaves and enters layers count the input, so that a1 is X and z2 is Y1.
+    `from_1` is "deltas" where their numbers count the input, so that delta2 is dY1, and "all" where all do: a1 is X.
     `before` is the letter that stands for what enters an activation, such as a where h stands for what leaves it, or h
     beside `h_relu`; `scores` says that the last output is meant before the softmax, `masks` that `D1` is a mask, and
     `squares` that the v and s of Adam are what is called m and v here.
@@ -57,8 +59,9 @@ class Layout:
     rows_of_outputs: bool = False
     flat: bool = False
     labels: bool = False
-    from_1: bool = False
+    from_1: str = ""
     velocity: int = 0
+    penalty: float = 1.0
     before: str = ""
     scores: bool = False
     masks: bool = False
@@ -118,9 +121,11 @@ class Names:
                 self.before.setdefault(stage.number, stage.Y)  # a norm has the number of what is before it
             self.after[stage.number] = stage.Y
         self.last = max(self.after)
-        self.last_value = self.last + layout.from_1
+        self.deltas, self.last_value = self.before, self.last + (layout.from_1 == "all")
         if layout.from_1:
-            self.before, self.after = ({n + 1: of for n, of in each.items()} for each in (self.before, self.after))
+            self.deltas, after = ({n + 1: of for n, of in each.items()} for each in (self.before, self.after))
+        if layout.from_1 == "all":
+            self.before, self.after = self.deltas, after
         self.samples = next((len(value) for value in problem.data.values() if np.ndim(value)), 1)
 
     def of(self, name: str) -> str:
@@ -143,7 +148,7 @@ class Names:
         predicted = "P" if "P" in self.trace and not self.layout.scores else "y_pred"
         if joins := JOINS.fullmatch(short) if self.last == 2 else None:
             return f"{'b' if short[0] == 'b' else 'W'}{1 if joins[1] else 2}"
-        if letter in WEIGHTS and (number > 0 or self.last < 2 + (letter in ("w", "b"))):
+        if letter in WEIGHTS and (number > 0 or self.last == 1 or (number < 0 and self.last == 2 and letter in "wb")):
             return f"{'b' if letter[0] == 'b' else 'W'}{number if number > 0 else 1}"
         if number < 0:
             return self._unnumbered(name, short, predicted)
@@ -193,7 +198,7 @@ class Names:
         if name in self.trace and self.trace.role(name) != "value":
             return name
         if number := re.fullmatch(r"(?:delta|δ)_?(\d+)", name):
-            return self._there(f"d{self.before.get(int(number[1]), '')}")
+            return self._there(f"d{self.deltas.get(int(number[1]), '')}")
         if D.match(name) or OF_IT.fullmatch(name):
             return self._there(f"d{self.of_gradient(name)}")
         new = A_NEW.fullmatch(name)
@@ -230,7 +235,8 @@ class Names:
 
     def has(self, name: str) -> bool:
         """Whether it is known what a name has in it, where no line has written it."""
-        return name in self.own or bool(self.of(name) or self.gradient(name)) or name.lower() in COUNTS
+        is_count = name.lower() in COUNTS or self.is_penalty(name)
+        return name in self.own or bool(self.of(name) or self.gradient(name)) or is_count
 
     def value(self, name: str) -> Any:
         """What a name has in it, where no line has written it. Raises KeyError if that is not known."""
@@ -242,15 +248,18 @@ class Names:
         meant = self.of(name) or self.gradient(name)
         if not meant and name.lower() in COUNTS:
             return self.samples
+        if not meant and self.is_penalty(name):
+            return self.layout.penalty * self.problem.penalty.c  # type: ignore[union-attr]
         return self.trace["lr"] if meant == "lr" else self.layout.laid_out(self.trace, meant)
 
-    def are_other_data(self, name: str, value: Any) -> bool:
-        """Whether a line makes other numbers of the data, such as scaled ones: those of the problem stay."""
-        of = self.of(name)
-        if isinstance(self.problem, Program) or of not in self.problem.data or not isinstance(value, np.ndarray):
-            return False
-        mine, theirs = np.sort(np.ravel(self.trace[of])), np.sort(value.ravel())
-        return mine.size == theirs.size and not np.array_equal(mine, theirs)
+    def is_penalty(self, name: str) -> bool:
+        """Whether it is how much the weights are held back by, where the problem has a penalty."""
+        return name.lower() in PENALTIES and hasattr(getattr(self.problem, "penalty", None), "c")
+
+    def writes_data(self, name: str) -> bool:
+        """Whether a line makes data of its own, such as scaled ones: the problem may have them so already."""
+        of_data = not isinstance(self.problem, Program) and self.of(name) in self.problem.data
+        return of_data or self.is_penalty(name)
 
     def counts_other_data(self, line: str) -> bool:
         """Whether a line writes down how many samples other data have."""
@@ -260,8 +269,9 @@ class Names:
 
     @property
     def outputs(self) -> set[str]:
-        """What leaves and enters the layers."""
-        return {*self.before.values(), *self.after.values(), "P", "y_pred"} - {"X"}
+        """What leaves and enters the layers, but for scores before a softmax, to which anything may be added."""
+        scores = {self.before[self.last_value]} if "P" in self.trace else set[str]()
+        return {*self.before.values(), *self.after.values(), "P", "y_pred"} - {"X"} - scores
 
     def is_on_the_way(self, name: str) -> bool:
         """Whether a gradient is that of a value, and not of a parameter."""

@@ -55,7 +55,7 @@ class Pass:
         for at, statement in enumerate(statements):
             if statement.name in self.unfinished and MORE.match(statement.text):
                 continue  # nobody knows to what it would have been added
-            if names[0].counts_other_data(statement.text):
+            if statement.is_idle or names[0].counts_other_data(statement.text):
                 continue
             self.unfinished.discard(statement.name)
             before = self.since.get(statement.name, []) if statement.goes_on else []
@@ -162,10 +162,6 @@ class Pass:
                 sentence += f", and {name} should have {np.shape(laid_out)}"
             return self._stopped(name, reads, False, sentence)
         if not statement.goes_on and self._begins(name, values):
-            return None
-        if self.names[0].are_other_data(name, values[0]):
-            for known in self.known:
-                known.pop(name, None)
             return None
         self.before = [known.get(name) for known in self.known]
         for known, value in zip(self.known, values, strict=True):
@@ -281,8 +277,9 @@ class Pass:
 
     def _stays(self, name: str, at: int) -> bool:
         """Whether only one statement writes a name, and gradients are computed with it."""
-        others = [each for each in self.statements if each.name == name]
-        return len(others) == 1 and any(name in each.reads for each in self.statements[at + 1 :])
+        later = (each for each in self.statements[at + 1 :] if name in each.reads)
+        is_used = any(self.names[0].may_be_a_gradient(each.name) for each in later)
+        return is_used and sum(each.name == name for each in self.statements) == 1
 
     def _forward(self, name: str, values: Sequence[Any], lines: list[int]) -> Found | None:
         """A line of the forward pass gives a name to a value, or is wrong; any other is the learner's own.

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from backprop_lab.feedback.own_names import A_GRADIENT, A_STATE, HELD_OUT, INPUTS, RATES, TARGETS
+from backprop_lab.feedback.own_names import A_GRADIENT, A_STATE, HELD_OUT, INPUTS, RATES, TARGETS, WEIGHTS
 from backprop_lab.feedback.own_spellings import A_PARAMETER, PARAMETERS, bare
 from backprop_lab.nn.forms import is_written
 
@@ -19,7 +19,9 @@ SHOWS = re.compile(
 )
 COUNTS = re.compile(r"(?:self\.)?(t|step|it|iteration) (?:= \d+|\+= 1|= (?:self\.)?\1 \+ 1)")
 DRAWS = re.compile(r"\b(np\.random|numpy\.random|rng|randn?)\b[.(]")
-READS = re.compile(r"\b(pd\.|read_\w+\(|load\w*\(|fetch_\w+\(|train_test_split\(|make_(moons|circles|blobs|\w+ion)\()")
+READS = re.compile(
+    r"\b(pd\.|read_\w+\(|load\w*\(|fetch_\w+\(|train_test_split\(|make_(moons|circles|blobs|classification|regression)\()"
+)
 WRITTEN_DOWN = re.compile(r"\[|(np|numpy)\.(array|zeros|ones)\(")
 BEGINS = re.compile(r"(self\.)?([Ww](eights?)?|b(ias)?|theta)\d* = (0|0\.0)")
 OF_TIME = {"epoch", "e", "i", "t", "it", "step", "iteration", "decay", "decay_rate", "epochs", "num_epochs", "n_epochs"}
@@ -51,7 +53,8 @@ def is_given(node: ast.stmt) -> bool:
         return True
     is_array = bool(WRITTEN_DOWN.match(ast.unparse(value)))
     is_none = isinstance(value, ast.Constant) and value.value is None and not A_GRADIENT.fullmatch(name)
-    return is_none or (is_array and bool(A_PARAMETER.fullmatch(name) or name.lower() in DATA))
+    is_held = A_PARAMETER.fullmatch(name) or name.lower() in DATA | WEIGHTS
+    return is_none or (is_array and bool(is_held))
 
 
 def _is_cut_from_data(value: ast.expr) -> bool:
@@ -92,9 +95,9 @@ def _stored(part: ast.AST) -> Iterator[str]:
 def only_shows(statement: ast.stmt) -> bool:
     """Whether it prints, draws or notes something, or ends a loop, and changes nothing."""
     text = ast.unparse(statement)
-    is_note = isinstance(statement, ast.Assign) and re.match(rf"{NOTES}\[", text)
+    noted = isinstance(statement, ast.Assign) and "[" in text.partition(" =")[0] and is_note(text.partition("[")[0])
     is_end = isinstance(statement, ast.Assert | ast.Break | ast.Continue | ast.Raise)
-    return is_end or bool(SHOWS.match(text) or is_note)
+    return is_end or noted or bool(SHOWS.match(text))
 
 
 def begins_anew(node: ast.stmt) -> str:
@@ -114,6 +117,10 @@ def writes_layers(node: ast.AST, last: int) -> bool:
     """Whether a function has names such as dW1, or with one layer dw: its lines are judged where they stand."""
     names = {*_stored(node)}
     return any(map(re.compile(r"[A-Za-z_]+\d").match, names)) or (last == 1 and bool(names & {"dw", "db", "dW"}))
+
+
+def is_note(name: str) -> bool:
+    return bool(re.fullmatch(NOTES, name)) and not A_GRADIENT.fullmatch(name)
 
 
 class Once(ast.NodeTransformer):

@@ -21,7 +21,7 @@ import numpy as np
 from backprop_lab.feedback.answers import a_kind
 from backprop_lab.feedback.own_loops import Unrolled
 from backprop_lab.feedback.own_names import BY_RUNNING
-from backprop_lab.feedback.own_scripts import Once, is_given, writes_layers
+from backprop_lab.feedback.own_scripts import Once, is_given, is_note, writes_layers
 from backprop_lab.feedback.own_spellings import (
     InLayers,
     Plain,
@@ -62,7 +62,7 @@ class Statement:
     """One statement: the line it stands in, its text, what it writes and reads, and the code that is run.
 
     `goes_on` says that it changes what it writes, or makes it of itself: `dW1 += reg * W1`, `dh[h <= 0] = 0`; and
-    `collects` that it only puts what has a name into a dictionary.
+    `collects` that it only puts what has a name into a dictionary. One that `is_idle` is not run.
     """
 
     line: int
@@ -72,6 +72,7 @@ class Statement:
     goes_on: bool
     code: CodeType
     collects: bool = False
+    is_idle: bool = False
 
     def run(self, known: Mapping[str, Any]) -> Any:
         """What it writes, where the names have these values, which stay as they are. Raises what NumPy raises."""
@@ -203,7 +204,7 @@ def _of_a_dictionary(node: ast.stmt, value: ast.expr, holder: str) -> Iterator[S
         case _:
             return
     for key, each in pairs:
-        if isinstance(each, ast.Constant):
+        if isinstance(each, ast.Constant) or is_note(str(key)):
             continue
         target = ast.Name(of_it(str(key), holder), ast.Store())
         for statement in _written(node, target, ast.Assign([target], each)):

@@ -68,7 +68,7 @@ def _drawn(data: Array, rng: np.random.Generator) -> Array:
 
 def layouts(given: Trace, used: set[str]) -> Iterator[Layout]:
     """Every layout that may make a difference, the likeliest first."""
-    y = np.asarray(given.get("y", 0))
+    y, names = np.asarray(given.get("y", 0)), Names(given.problem, given, Layout(), {})
     can_be_labels = y.ndim == 2 and y.shape[1] > 1 and np.isin(y, (0, 1)).all()
     letters = ["a"] if {"a", "h"} <= {name.lower().strip("d0123456789") for name in used} else []
     letters += sorted({name[1] for each in used if (name := ACTIVATED.fullmatch(each.lower())) and name[1] in AFTER})
@@ -76,14 +76,15 @@ def layouts(given: Trace, used: set[str]) -> Iterator[Layout]:
     def has(what: str, name: str) -> bool:
         return what in given and any(re.fullmatch(name, each) for each in used)
 
-    last = Names(given.problem, given, Layout(), {}).last
     one_more = re.compile(
-        rf"(?:d_?)?(?:[{''.join(sorted(each for each in BEFORE | AFTER if len(each) == 1))}]|delta|δ)_?{last + 1}"
+        rf"(?:d_?)?(?:[{''.join(sorted(each for each in BEFORE | AFTER if len(each) == 1))}]|delta|δ)_?{names.last + 1}"
     )
     remembers = {name[0] for name in getattr(given.problem, "state", ()) if np.ndim(given[name])}
+    has_penalty = any(map(names.is_penalty, used))
     ways: dict[str, Sequence[Any]] = {
+        "penalty": (1.0, 2.0, 2.0 * names.samples, float(names.samples))[: 1 + 3 * has_penalty],
         "velocity": (0, -1, 1)[: 1 + 2 * (remembers == {"v"})],
-        "from_1": (False, True)[: 1 + any(map(one_more.fullmatch, map(str.lower, used)))],
+        "from_1": ("", "deltas", "all")[: 1 + 2 * any(map(one_more.fullmatch, map(str.lower, used)))],
         "scores": (False, True)[: 1 + ("P" in given)],
         "before": ("", *letters),
         "masks": (False, True)[: 1 + has("mask1", r"D\d+")],
