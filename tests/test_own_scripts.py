@@ -204,6 +204,26 @@ RIGHT = {  # what is right as it stands, its problem, and what is judged in it
         RELU,
         OF_A_TURN,
     ),
+    "costs that are kept now and then": (
+        in_a_loop(
+            "if epoch % 100 == 0:\n    costs.append(3)\n    if print_cost:\n        print(epoch)\n"
+            "if epoch % 10 == 0:\n    predictions = get_predictions(out)\n    print(get_accuracy(predictions, y))",
+            "def get_predictions(A2):\n    return np.argmax(A2, 0)\n"
+            "def get_accuracy(predictions, Y):\n    return np.sum(predictions == Y) / Y.size\n",
+        ),
+        RELU,
+        OF_A_TURN,
+    ),
+    "batches of a function": (
+        in_a_loop(head="for xb, yb in batches(X, y, 32):", turn=TURN.replace("X", "xb").replace("- y)", "- yb)")),
+        RELU,
+        OF_A_TURN,
+    ),
+    "dictionaries of one letter": (
+        "g = {'W1': X.T @ dY1, 'b1': dY1.sum(0)}\nfor k in p:\n    p[k] -= lr * g[k]",
+        RELU,
+        "dW1 db1 W1_new b1_new",
+    ),
     "a rate that falls": (in_a_loop(turn="lr = 0.1 / (1 + 0.01 * epoch)\n" + TURN), RELU, OF_A_TURN),
     "a rate that falls once": (in_a_loop("if epoch == 50:\n    lr *= 0.1"), RELU, OF_A_TURN),
     "losses that are kept": (

@@ -7,7 +7,7 @@ from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 
-from backprop_lab.feedback.own_names import BY_RUNNING, RATES
+from backprop_lab.feedback.own_names import BY_RUNNING, INPUTS, RATES, TARGETS
 from backprop_lab.feedback.own_scripts import begins_anew, is_given
 from backprop_lab.feedback.own_spellings import A_PARAMETER, PARAMETERS, bare
 from backprop_lab.nn.lines import tree_of
@@ -40,7 +40,7 @@ class Unrolled(ast.NodeTransformer):
                 case ast.Subscript(holder, ast.Constant(str(key)), ast.Store()):
                     self.keys.setdefault(bare(holder), []).append(key)
         named = [getattr(each, "id", getattr(each, "value", "")) for each in ast.walk(tree)]
-        named += [f"d{key}" for holder, keys in self.keys.items() for key in keys if "grad" in holder]
+        named += [f"d{key}" for holder, keys in self.keys.items() for key in keys if "grad" in holder or holder == "g"]
         gradients = (re.fullmatch(rf"d({A_PARAMETER.pattern})", name) for name in named if isinstance(name, str))
         self.parameters = [*dict.fromkeys(found[1] for found in gradients if found)]
         for holder, value in _assigned(tree):
@@ -95,6 +95,7 @@ class Unrolled(ast.NodeTransformer):
         body = ast.Module(node.body, [])
         if is_training:
             used = {*_names(node.target)} & {*_names(body)} - RATES  # of several rates, each run is alike
+            used = {name for name in used if len(name) == 1 or name.lower() not in INPUTS | TARGETS}  # a mini-batch
             counts = FROM.match(ast.unparse(node.iter))
             if not used:
                 return node.body

@@ -137,6 +137,9 @@ class Once(ast.NodeTransformer):
         for _ in self.functions:
             self.judged |= {name for name, each in self.functions.items() if any(map(self._called, ast.walk(each)))}
         self.reads = Counter(_loaded(tree))
+        for each in self.functions.values():  # what it is given is another value of that name
+            own = {argument.arg for argument in each.args.args}
+            self.reads.subtract(name for name in _loaded(each) if name in own)
         self.is_counted = any(COUNTS.fullmatch(ast.unparse(each)) for each in ast.walk(tree) if _of(each).endswith("1"))
         scopes = [[each for each in tree.body if not isinstance(each, ast.FunctionDef | ast.ClassDef)]]
         scopes += [each.body for each in self.functions.values()]
@@ -236,6 +239,8 @@ class Once(ast.NodeTransformer):
             return asks or statement.value is None
         if isinstance(statement, ast.Assign | ast.AugAssign) and {*_stored(statement)} <= RATES:
             return True
+        if isinstance(statement, ast.If):
+            return all(self._does_nothing(each, within, asks) for each in (*statement.body, *statement.orelse))
         is_plain = isinstance(statement, ast.Assign | ast.AugAssign)
         return only_shows(statement) or (is_plain and self.is_idle(statement, within))
 
