@@ -35,10 +35,8 @@ def is_given(node: ast.stmt) -> bool:
         return True
     match node:
         case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)):
-            return all(
-                is_given(ast.copy_location(ast.Assign([target], value), node))
-                for target, value in zip(targets, values, strict=False)
-            )
+            each = (ast.Assign([target], value) for target, value in zip(targets, values, strict=False))
+            return all(is_given(ast.copy_location(one, node)) for one in each)
         case ast.Assign([ast.Subscript(holder, ast.Constant(str(name)))], value) if PARAMETERS.match(
             ast.unparse(holder)
         ):
@@ -180,9 +178,8 @@ class Once(ast.NodeTransformer):
         match node:
             case ast.Assign([ast.Tuple(taken)], ast.Call() as call) if name := self._called(call):
                 returns = (each.value for each in ast.walk(self.functions[name]) if isinstance(each, ast.Return))
-                return self._crossed(
-                    node, taken, next((each for each in returns if isinstance(each, ast.Tuple)), None)
-                ) or _passed(node)
+                several = next((each for each in returns if isinstance(each, ast.Tuple)), None)
+                return self._crossed(node, taken, several) or _passed(node)
             case ast.Assign([ast.Tuple(taken)], ast.Name() | ast.Attribute() as holder):
                 return self._crossed(node, taken, self.kept.get(bare(holder))) or node
         if not self.is_counted and ast.unparse(node) == "t = 0":
@@ -225,9 +222,8 @@ class Once(ast.NodeTransformer):
         return None if is_idle else super().visit(node)
 
     def visit_If(self, node: ast.If) -> ast.stmt | list[ast.stmt] | None:
-        asks = isinstance(node.test, ast.Compare) and isinstance(
-            node.test.ops[0], ast.Is
-        )  # if y is None: return scores
+        # as in `if y is None: return scores`
+        asks = isinstance(node.test, ast.Compare) and isinstance(node.test.ops[0], ast.Is)
         if all(self._does_nothing(each, node, asks) for each in (*node.body, *node.orelse)):
             return None
         is_main = "__name__" in ast.unparse(node.test)
@@ -247,17 +243,13 @@ class Once(ast.NodeTransformer):
     def is_idle(self, node: ast.stmt, within: ast.stmt | None = None) -> bool:
         """Whether what it writes is no gradient and no parameter, and is read nowhere else."""
         written, inside = {*_stored(node)}, Counter(_loaded(within or node))
-        names = written | ({*_loaded(node)} if isinstance(node, ast.Expr) else set())
-        if any(
-            A_GRADIENT.fullmatch(each) or A_PARAMETER.fullmatch(each) or PARAMETERS.fullmatch(each) for each in names
-        ):
+        names = {*_loaded(node)} if isinstance(node, ast.Expr) else written
+        if any(kind.fullmatch(each) for each in names for kind in (A_GRADIENT, A_PARAMETER, PARAMETERS)):
             return False
-        is_known = isinstance(node, ast.Expr) != bool(written) and not {each.lower() for each in names} & (
-            DATA | {"np", "numpy"}
-        )
-        return isinstance(node, ast.FunctionDef) or (
-            is_known and all(self.reads[each] == inside[each] for each in written)
-        )
+        if isinstance(node, ast.FunctionDef):
+            return True
+        is_of_data = not {each.lower() for each in names}.isdisjoint(DATA | {"np", "numpy"})
+        return bool(names) and not is_of_data and all(self.reads[each] == inside[each] for each in written)
 
 
 def _of(node: ast.AST) -> str:
