@@ -81,9 +81,11 @@ def _with_guesses(best: Pass, run: Run, guesses: bool) -> Pass:
 
 def _with_updates(best: Pass, run: Run) -> Pass:
     """The same with gradients of parameters taken for parts of an update that is right: it has the penalty, or 1/m."""
-    names = best.names[0]
+    names, updated = best.names[0], {each.of for each in best.found}
     for wrong in best.found:
         owner = names.trace.owner(wrong.of)
+        if f"{owner}_new" not in updated:
+            continue
         if wrong.ok is False and wrong.values and owner in names.problem.parameters and wrong.of != f"{owner}_new":
             tried = run({**best.blamed, wrong.lines[-1]: 0.0})
             later = (each for each in tried.found if each.lines[0] > wrong.lines[-1])

@@ -264,8 +264,9 @@ class Names:
     def counts_other_data(self, line: str) -> bool:
         """Whether a line writes down how many samples other data have."""
         written = WRITTEN_DOWN.fullmatch(line)
-        lengths = {length for value in self.trace.values() for length in np.shape(value)}
-        return bool(written and written[1].lower() in COUNTS and int(written[2]) not in lengths)
+        if not written or written[1].lower() not in COUNTS:
+            return False
+        return int(written[2]) not in {length for value in self.trace.values() for length in np.shape(value)}
 
     @property
     def outputs(self) -> set[str]:
