@@ -23,6 +23,7 @@ from backprop_lab import (
 RELU = random_problem(0, 5, 3, 4, 2, lr=0.1)
 MEAN = random_problem(0, 5, 3, 4, 2, lr=0.1, loss=MeanSquaredError())
 CLASSES = random_problem(0, 5, 3, 4, 3, lr=0.1, loss=SoftmaxCrossEntropy())
+SQUARE = random_problem(0, 5, 3, 3, 2, lr=0.1)
 DECAYED = random_problem(0, 5, 3, 4, 2, lr=0.1, penalty=L2(0.05))
 drawn = np.random.default_rng(0).standard_normal
 LINE = Problem(Network([Linear(drawn((3, 1)), drawn((1, 1)))]), MeanSquaredError(), drawn((6, 3)), drawn((6, 1)), 0.1)
@@ -395,6 +396,19 @@ WRONG = {  # a script, its problem, the one line that is blamed, and a part of w
         "vW1 = 0.9 * vW1 - lr * dW1\nW1 += lr * vW1",
         MOVING,
         "W1 +=",
+        "",
+    ),
+    "a penalty without its 2": ("reg = 0.05\ndW2 = H1.T @ dy_pred + reg * W2", DECAYED, "dW2 =", "penalty"),
+    "inputs that are written over": (
+        "x = X\nx = np.maximum(x @ W1 + b1, 0)\nscores = x @ W2 + b2\ndW1 = x.T @ dY1",
+        SQUARE,
+        "dW1 =",
+        "",
+    ),
+    "inputs that are written over by way of another": (
+        "layer = np.tanh(X @ W1 + b1)\nx = layer\ndW1 = x.T @ dY1",
+        SQUARE,
+        "dW1 =",
         "",
     ),
     "steps that are never counted": (

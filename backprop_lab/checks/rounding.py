@@ -15,7 +15,6 @@ from contextlib import suppress
 from functools import partial
 from numbers import Number, Rational
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -25,7 +24,7 @@ from backprop_lab.nn.layers import Array
 from backprop_lab.nn.lines import NAMESPACE, compiled, evaluate
 from backprop_lab.nn.running import in_order, needed
 from backprop_lab.nn.steps import Step
-from backprop_lab.step.trace import Trace
+from backprop_lab.step.trace import Trace, found_once
 
 FLOAT64 = float(np.finfo(float).eps)
 FLOAT32 = float(np.finfo(np.float32).eps)
@@ -304,15 +303,10 @@ class _Found(Mapping[str, Terms]):
         return len({**self._found, **self._steps})
 
 
-_FOUND: WeakKeyDictionary[Trace, dict[float, _Found]] = WeakKeyDictionary()
-
-
+@found_once
 def terms_in(trace: Trace, eps: float = FLOAT32) -> Mapping[str, Terms]:
     """Every value of a trace with the sum of the sizes of all its terms, to which its rounding is relative, by name.
 
     `eps` is the coarsest rounding that they are for: somebody may have computed the same in single precision.
     """
-    kept = _FOUND.setdefault(trace, {})
-    if eps not in kept:
-        kept[eps] = _Found(trace, eps)
-    return kept[eps]
+    return _Found(trace, eps)

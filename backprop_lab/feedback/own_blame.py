@@ -34,15 +34,23 @@ def best_pass(
             return Pass(lines, [Names(problem, each, layout, own) for each in traces], blamed)
 
         best = _with_own_parts(run({}), run) if guesses else run({})
-        best = _with_updates(_with_guesses(_with_wrong_ones(best, run), run, guesses), run)
-        return _with_updates(_with_factors(best, run), run)
+        return _with_factors(_with_updates(_with_guesses(_with_wrong_ones(best, run), run, guesses), run), run)
 
-    best, names = best_of(statements), Names(problem, traces[0], layout, own)
-    without_data = [replace(each, is_idle=names.writes_data(each.name)) for each in statements]
-    for lines in ([without_a_little_more(each) for each in statements], without_data):
-        if best.cost > (0, 0) and lines != statements:
-            best = min(best, best_of(lines), key=lambda each: each.cost)
-    return best
+    best = best_of(statements)
+    if best.cost == (0, 0):
+        return best
+    others = [*map(without_a_little_more, statements)], _without_data(statements, best.names[0])
+    return min([best, *(best_of(lines) for lines in others if lines != statements)], key=lambda each: each.cost)
+
+
+def _without_data(statements: list[Statement], names: Names) -> list[Statement]:
+    """The same without lines that make data of data alone, such as scaled ones: the problem may have these already."""
+    made, lines = set[str](), list[Statement]()  # of more than data
+    for each in statements:
+        is_of_more = any(read in made or names.is_of_the_step(read) for read in each.reads)
+        made |= {each.name} if is_of_more else set()
+        lines.append(replace(each, is_idle=not is_of_more and names.writes_data(each.name, each.text)))
+    return lines
 
 
 def _with_own_parts(best: Pass, run: Run) -> Pass:
@@ -81,17 +89,15 @@ def _with_guesses(best: Pass, run: Run, guesses: bool) -> Pass:
 
 def _with_updates(best: Pass, run: Run) -> Pass:
     """The same with gradients of parameters taken for parts of an update that is right: it has the penalty, or 1/m."""
-    names, updated = best.names[0], {each.of for each in best.found}
-    for wrong in best.found:
-        owner = names.trace.owner(wrong.of)
-        if f"{owner}_new" not in updated:
-            continue
-        if wrong.ok is False and wrong.values and owner in names.problem.parameters and wrong.of != f"{owner}_new":
+    trace, updated = best.names[0].trace, {each.of for each in best.found}
+    for wrong in [each for each in best.found if each.ok is False and each.values]:
+        new = f"{trace.owner(wrong.of)}_new"
+        if trace.role(wrong.of) == "gradient" and new in updated:
             tried = run({**best.blamed, wrong.lines[-1]: 0.0})
             later = (each for each in tried.found if each.lines[0] > wrong.lines[-1])
             using = (each for each in later if any(wrong.name in best.statements[at].reads for at in each.lines))
-            is_right = any(each.of == f"{owner}_new" and each.ok for each in using)
-            best = tried if is_right and tried.cost < best.cost else best
+            if any(each.of == new and each.ok for each in using):
+                best = min(best, tried, key=lambda each: each.cost)
     return best
 
 

@@ -7,15 +7,15 @@ from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 
-from backprop_lab.feedback.own_names import BY_RUNNING, INPUTS, RATES, TARGETS
+from backprop_lab.feedback.own_names import INPUTS, RATES, TARGETS
 from backprop_lab.feedback.own_scripts import begins_anew, is_given
-from backprop_lab.feedback.own_spellings import A_PARAMETER, PARAMETERS, bare
+from backprop_lab.feedback.own_spellings import A_PARAMETER, PARAMETERS, bare, is_to_be_filled
 from backprop_lab.nn.lines import tree_of
 from backprop_lab.step.number_format import listed
 
+BY_RUNNING = "diagnose runs any code, given your loss as a function"
 MOST_TURNS = 50
 HALF_OF_ALL = re.compile(r"len\((self\.)?param\w*\) // 2")
-ZEROS = re.compile(r"np\.(zeros|zeros_like|empty)\(")  # in a list of what is remembered, one for each parameter
 FROM = re.compile(r"range\((0, |1, |)[^,]*\)")  # in a loop that counts by 1
 
 
@@ -50,7 +50,7 @@ class Unrolled(ast.NodeTransformer):
                         self.known[bare(holder)] = elements
         for holder, value in _assigned(tree):
             match value:
-                case ast.ListComp(made, [ast.comprehension(_, over)]) if ZEROS.match(ast.unparse(made)):
+                case ast.ListComp(_, [ast.comprehension(_, over)]) if is_to_be_filled(value):
                     of = bare(holder).rstrip("s")  # vs, the velocities
                     turns = [getattr(one, "value", one) for one in self._turns(over)]
                     names = (one if isinstance(one, str) else bare(one) for one in turns)
@@ -64,7 +64,7 @@ class Unrolled(ast.NodeTransformer):
             case ast.Assign([holder], ast.ListComp(value, [ast.comprehension(target, over, [])])):
                 if isinstance(holder, ast.Tuple):
                     self.known[name := "_targets"] = holder.elts
-                elif (name := bare(holder)) not in self.known or ZEROS.match(ast.unparse(value)):
+                elif (name := bare(holder)) not in self.known or is_to_be_filled(node.value):
                     return node
                 into = ast.Subscript(ast.Name(name, ast.Load()), ast.Name("_at", ast.Load()), ast.Store())
                 target = ast.Tuple([ast.Name("_at", ast.Store()), target], ast.Store())

@@ -27,12 +27,11 @@ JOINS = re.compile(  # weights of two layers by what they lead from or to
 HIDDEN = {"h", "hidden", "hidden_layer", "a", "hid", "h1"}
 COUNTS = {"m", "n", "num_train", "batch_size", "n_samples", "num_samples", "num_examples", "batch", "bs"}
 RATES = {"lr", "learning_rate", "alpha", "eta", "rate"}
-BY_RUNNING = "diagnose runs any code, given your loss as a function"
 PENALTIES = {"reg", "reg_lambda", "lambda_", "lambd", "lam", "lmbda", "l2_reg", "reg_strength", "weight_decay", "wd"}
 WORDS = {"xnorm": "xhat", "mean": "mu", "variance": "var"}  # of a norm, besides those that the package has
 D = re.compile(r"(?:d(?:[LlJEC]|[Ll]oss|[Cc]ost)_?d|gradient_|grad_?|nabla_?|[Δ∇]_?|g_|g(?=[Wwb]\d)|delta_?|d_?)(?=\w)")
 OF_IT = re.compile(r"(\w+?)_?(?:grad|gradient)")
-WRITTEN_DOWN = re.compile(r"(?:self\.)?(\w+) = (\d+)")
+A_NUMBER = re.compile(r"(?:self\.)?(\w+) = (\d[\d.e-]*)")
 NUMBERED = re.compile(r"(.+?)_?(\d+)")
 A_GRADIENT = re.compile(
     r"[Δ∇]\w+|d(?!ata|im|epth|type)\w*|delta\w*|δ\w*|g_\w+|g[Wwb]\d+|nabla\w*|grad\w*|.*_(grad|gradient|delta)|err(or)?\w*"
@@ -256,17 +255,23 @@ class Names:
         """Whether it is how much the weights are held back by, where the problem has a penalty."""
         return name.lower() in PENALTIES and hasattr(getattr(self.problem, "penalty", None), "c")
 
-    def writes_data(self, name: str) -> bool:
-        """Whether a line makes data of its own, such as scaled ones: the problem may have them so already."""
-        of_data = not isinstance(self.problem, Program) and self.of(name) in self.problem.data
-        return of_data or self.is_penalty(name)
+    def writes_data(self, name: str, line: str) -> bool:
+        """Whether a line makes data of its own, or writes down another penalty than the problem's."""
+        if self.is_penalty(name):
+            written = A_NUMBER.fullmatch(line)
+            return bool(written) and float(written[2]) != self.problem.penalty.c  # type: ignore[index,union-attr]
+        return not isinstance(self.problem, Program) and self.of(name) in self.problem.data
+
+    def is_of_the_step(self, name: str) -> bool:
+        """Whether a name is one of a value that is no datum."""
+        return self.of(name) not in ("", "lr", *self.problem.data)
 
     def counts_other_data(self, line: str) -> bool:
         """Whether a line writes down how many samples other data have."""
-        written = WRITTEN_DOWN.fullmatch(line)
+        written = A_NUMBER.fullmatch(line)
         if not written or written[1].lower() not in COUNTS:
             return False
-        return int(written[2]) not in {length for value in self.trace.values() for length in np.shape(value)}
+        return float(written[2]) not in {length for value in self.trace.values() for length in np.shape(value)}
 
     @property
     def outputs(self) -> set[str]:
@@ -313,15 +318,3 @@ class Names:
         """Every gradient in the order of the backward pass, then what is new."""
         for role in ("gradient", "new"):
             yield from (step.name for step in self.trace.steps if step.role == role)
-
-
-def what_is(name: str, line: str) -> str:
-    """What is asked about a name that means nothing here."""
-    if (attribute := re.search(rf"\b{re.escape(name)}\.(\w+)", line)) and not hasattr(np.ndarray, attribute[1]):
-        return f"what is {name}? Of modules only NumPy is known here, as np: write it with that"
-    is_called = re.search(rf"\b{re.escape(name)}\(", line)
-    if re.match("[A-Z][A-Za-z]{2}", name) and (is_called or name not in line):
-        return f"{name} is a class, and only lines are followed here; {BY_RUNNING}"
-    by_letter = {"x": "X", "y": "y", "t": "y", "w": "W1", "b": "b1"}.get(name[:1].lower(), "H1")
-    meant = f"np.{name}" if is_called and hasattr(np, name) else "your_function" if is_called else repr(by_letter)
-    return f"what is {name}? Say it, as in names={{{name!r}: {meant}}}, or write it out"

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.feedback.own_found import SAME, Found, are_same, fit_of, has_its_slope, no_numbers, turned
-from backprop_lab.feedback.own_names import A_GRADIENT, Names, what_is
+from backprop_lab.feedback.own_loops import BY_RUNNING
+from backprop_lab.feedback.own_names import A_GRADIENT, Names
 from backprop_lab.feedback.own_text import FUNCTIONS, Statement
 from backprop_lab.feedback.plain_words import another_name, in_plain_words
 
@@ -145,7 +146,7 @@ class Pass:
         ]
         if missing:
             self.unknown[name] = what = self.unknown.get(missing[0], missing[0])
-            sentence = what_is(what, statement.text)
+            sentence = _what_is(what, statement.text)
             for known in self.known:
                 known.pop(name, None)
             return self._stopped(name, reads, None, sentence) if of or self._may_be_a_gradient(name, reads) else None
@@ -313,3 +314,15 @@ class Pass:
             known[found.name] = (
                 right.ravel() if is_flat else right.T if shape == right.T.shape != right.shape else right
             )
+
+
+def _what_is(name: str, line: str) -> str:
+    """What is asked about a name that means nothing here."""
+    if (attribute := re.search(rf"\b{re.escape(name)}\.(\w+)", line)) and not hasattr(np.ndarray, attribute[1]):
+        return f"what is {name}? Of modules only NumPy is known here, as np: write it with that"
+    is_called = re.search(rf"\b{re.escape(name)}\(", line)
+    if re.match("[A-Z][A-Za-z]{2}", name) and (is_called or name not in line):
+        return f"{name} is a class, and only lines are followed here; {BY_RUNNING}"
+    by_letter = {"x": "X", "y": "y", "t": "y", "w": "W1", "b": "b1"}.get(name[:1].lower(), "H1")
+    meant = f"np.{name}" if is_called and hasattr(np, name) else "your_function" if is_called else repr(by_letter)
+    return f"what is {name}? Say it, as in names={{{name!r}: {meant}}}, or write it out"

@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.feedback.answers import a_kind
-from backprop_lab.feedback.own_loops import Unrolled
-from backprop_lab.feedback.own_names import BY_RUNNING
+from backprop_lab.feedback.own_loops import BY_RUNNING, Unrolled
 from backprop_lab.feedback.own_scripts import Once, is_given, is_note, writes_layers
 from backprop_lab.feedback.own_spellings import (
     InLayers,

@@ -11,8 +11,7 @@ import numpy as np
 
 from backprop_lab.nn.arrays import as_numbers, can_be_kept
 from backprop_lab.nn.chain import lines_of
-from backprop_lab.nn.checking import check_formulas, in_short
-from backprop_lab.nn.checking import check_part as check_part
+from backprop_lab.nn.checking import check_formulas, check_part, in_short
 from backprop_lab.nn.layers import Array, Layer
 from backprop_lab.nn.lines import Part, check_learning_rate
 from backprop_lab.nn.losses import Loss

@@ -8,12 +8,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from backprop_lab.nn.arrays import as_readonly_array, can_be_kept
+from backprop_lab.nn.checking import check_part
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.lines import Part, read_only
 from backprop_lab.nn.lines import check_seed as check_seed
 from backprop_lab.nn.lines import check_whole as check_whole
 from backprop_lab.nn.losses import Loss
-from backprop_lab.nn.network import Network, check_part
+from backprop_lab.nn.network import Network
 from backprop_lab.nn.optimizers import GradientDescent, Optimizer
 from backprop_lab.nn.penalties import Penalty
 from backprop_lab.nn.steps import Lines, Stage

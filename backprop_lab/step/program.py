@@ -6,9 +6,9 @@ from typing import Any, Self
 import numpy as np
 
 from backprop_lab.nn.arrays import as_readonly_array, can_be_kept
+from backprop_lab.nn.checking import check_part
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.lines import Part
-from backprop_lab.nn.network import check_part
 from backprop_lab.nn.optimizers import GradientDescent, Optimizer
 from backprop_lab.nn.steps import Lines, Stage
 from backprop_lab.step.checking import check_learning_rate
