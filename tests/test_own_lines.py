@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from common import count
 from homework import MISTAKES, homework
+from known_programs import FORTY, PROGRAMS, programmed
 
 from backprop_lab import (
     EXAMPLES,
@@ -829,8 +830,6 @@ def test_lines_of_a_program_such_as_a_recurrent_net_are_judged_too():
     wrong = check_lines(of_paths.replace("dnext = da2", "dnext = dh2"), problem)
     assert [line.of for line in wrong.lines if not line.ok] == ["dh1"]
     assert "dh2 in place of da2" in wrong.first_wrong.sentence
-    attention = EXAMPLES["attention"]()
-    assert check_lines("\n".join(f"{s.name} = {s.code}" for s in trace(attention).steps), attention).ok is True
 
 
 def test_a_line_may_be_the_first_of_all_to_use_a_method_that_numpy_imports_late():
@@ -1338,6 +1337,33 @@ da = np.hstack((di_input, df_input, dg_input))
 dWx = x.T.dot(da)
 dh0 = da.dot(Wh.T)
 """
+
+
+MASKED = program(
+    "M = np.where(hidden, 0, X @ W)\nL = np.sum((M - y)**2)",
+    {"W": DRAWN((2, 3))},
+    {"X": DRAWN((4, 2)), "y": DRAWN((4, 3)), "hidden": np.arange(12).reshape(4, 3) % 3 == 1},
+)
+
+
+def test_the_lines_that_the_package_derives_are_right():
+    forty = (program(*each) for each in FORTY.values())
+    for problem in (MASKED, *forty, *map(programmed, PROGRAMS), *(example() for example in EXAMPLES.values())):
+        found = check_lines("\n".join(f"{step.name} = {step.code}" for step in trace(problem).steps), problem)
+        assert found.ok is True, found
+
+
+@pytest.mark.parametrize("kept", [
+    "dS = dM * ~hidden", "dS = np.where(~hidden, dM, 0)", "dS = dM.copy()\ndS[hidden] = 0",
+    "dS = dM * np.logical_not(hidden)", "dS = dM.copy()\ndS *= (hidden == False)",
+])  # fmt: skip
+def test_a_mask_of_truth_values_may_be_inverted_and_may_pick_places(kept):
+    lines = f"dM = 2 * (M - y)\n{kept}\ndW = X.T @ dS"
+    found = check_lines(lines, MASKED)
+    assert found.ok is True, found
+    wrong = check_lines(lines.replace("hidden", "~hidden"), MASKED)
+    assert [line.ok for line in wrong.lines] == [True, False], wrong
+    assert "with an inverted mask" in wrong.first_wrong.sentence
 
 
 def test_parts_of_the_learners_own_that_a_right_line_puts_together_are_not_blamed():

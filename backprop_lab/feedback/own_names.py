@@ -79,7 +79,8 @@ class Layout:
             return value.argmax(axis=1)
         if self.flat and owner in trace.given and is_bias(trace, owner):
             return value.ravel()
-        return self.scale(trace, name) * (value.T if self.is_across(trace, name) else value)
+        value, times = value.T if self.is_across(trace, name) else value, self.scale(trace, name)
+        return value if times == 1 else times * value  # a mask stays one of truth values
 
     def scale(self, trace: Trace, name: str) -> Any:
         """How many times the package's a value is."""
