@@ -40,7 +40,7 @@ SUMS = [
 # What a program may run into by chance.
 MAY_BE_REFUSED = (
     "each number with each|einsum's . is|np.dot with|two axes to swap|reverses the order of all|no slope|be joined|"
-    "make a matrix|holds nothing"
+    "@ .* has no rule: write np.sum|holds nothing"
 )
 
 

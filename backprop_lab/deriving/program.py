@@ -274,7 +274,7 @@ class _Program:
             names.add(name)
             swapped = Swapped(dict.fromkeys(places, ast.Name(name, ast.Load()))).visit(line.tree)
             self.lines[at] = line.rewritten(line.name, swapped)
-            self.lines.insert(at, line.rewritten(name, tree))
+            self.lines.insert(at, line.rewritten(name, tree)._replace(comment=""))  # which is said of the whole line
         return bool(parts)
 
     def _derivation(self) -> Derivation:

@@ -9,7 +9,7 @@ from typing import Any
 from backprop_lab.deriving.graph import Graph
 from backprop_lab.deriving.nodes import SIZES, TIGHT, Node, RefusedError, code, seen
 from backprop_lab.deriving.refusals import ALONE, FUNCTION, INSTEAD, MODULES, OTHERWISE, SYNTAX, instead
-from backprop_lab.deriving.shapes import FUNCTIONS, Part, length, number_of
+from backprop_lab.deriving.shapes import FUNCTIONS, Part, einsum_letters, length, number_of
 
 OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.Pow: "**", ast.BitAnd: "&",
@@ -193,7 +193,7 @@ class Reader:
                 mend = f", as {tree.id}.astype(int) has" if isinstance(tree, ast.Name) else ""
                 made = f"floats: places need whole numbers{mend}"
                 if node.kind == "b":
-                    made = "truth values: np.where(mask, X, 0) keeps what a mask keeps"
+                    made = "truth values: X * mask keeps what it keeps, with the mean np.sum(X * mask) / np.sum(mask)"
                 raise RefusedError(f"{seen(node)} picks no places, as it is made of {made}") from None
             self.indices |= {name.args[0] for name in node.names()}
             return node
@@ -250,8 +250,12 @@ class Reader:
             by_name = f", and by name {' and '.join(names)}" if names else ", none by name"
             number = f"{least} to {most}" if least < most else most
             mend = "; divide by len(X) - 1 in a line of its own" if "ddof" in named else ""
+            if "dtype" in named:
+                mend = "; leave dtype out" + ", and write np.eye(3) == 1 for truth values" * (name == "eye")
             values = "its letters and two values" if name == "einsum" else f"{number} value{'s' * (most > 1)}{by_name}"
             raise RefusedError(f"np.{name} takes {values}{mend}")
+        if name == "clip" and "None" in map(ast.unparse, args):
+            raise RefusedError("np.clip to one side is np.maximum(X, least) or np.minimum(X, most)")
         if name in FUNCTIONS:
             return make(name, *map(read, args))
         if name in REDUCTIONS:
@@ -268,7 +272,8 @@ class Reader:
         if name in ("transpose", "swapaxes"):
             return self._transposed(read(args[0]), args[1:], is_pair=name == "swapaxes")
         if name == "einsum":
-            return make("einsum", _einsum_letters(args[0]), *map(read, args[1:]))
+            spec = args[0].value if isinstance(args[0], ast.Constant) else None
+            return make("einsum", einsum_letters(spec), *map(read, args[1:]))
         if not isinstance(args[0], ast.List | ast.Tuple) or not args[0].elts:
             raise RefusedError(f"np.{name} takes values in a list: np.{name}([A, B], axis=1)")
         parts = tuple(map(read, args[0].elts))
@@ -279,19 +284,20 @@ class Reader:
         keepdims = named.get("keepdims", ast.Constant(False))
         if not isinstance(keepdims, ast.Constant) or not isinstance(keepdims.value, bool):
             raise RefusedError("keepdims is True or False")
+        larger = None if where is None or "axis" in named else INSTEAD.get(f"{name} of several")  # as in np.max(0, X)
         if of.shape == ():
-            is_second = where is not None and "axis" not in named  # as in np.max(0, X)
-            mend = INSTEAD.get(f"{name} of several" * is_second, f"leave np.{name} out")
-            raise RefusedError(f"{seen(of)} is one number already: {mend}")
+            raise RefusedError(f"{seen(of)} is one number already: {larger or f'leave np.{name} out'}")
+        is_value = isinstance(where, ast.Name) and self.read(where).shape != ()
+        if larger and (is_value or isinstance(getattr(where, "value", 0), float)):
+            raise RefusedError(f"its second value is no axis: {larger}")
         axes = every = tuple(range(len(of.shape)))
         if where is not None and ast.unparse(where) != "None":
             each = where.elts if isinstance(where, ast.Tuple) else [where]
             axes = tuple(sorted({self._axis(axis, of) for axis in each}))
             if len(axes) < len(each) or not axes:
                 raise RefusedError(f"`{ast.unparse(where)}` names an axis twice, or none")
-        return self.graph.make(
-            "reduce", of, None if axes == every and not keepdims.value else axes, keepdims.value, name
-        )
+        over = None if axes == every and not keepdims.value else axes
+        return self.graph.make("reduce", of, over, keepdims.value, name)
 
     def _reshape(self, of: Node, args: list[ast.expr]) -> Node:
         first = args[0]
@@ -314,17 +320,3 @@ class Reader:
         if sorted(axes) != [*every]:
             raise RefusedError(f"{seen(of)} has the axes {', '.join(map(str, every))}: name each of them once")
         return self.graph.transposed(of, (*axes,))
-
-
-def _einsum_letters(tree: ast.expr) -> str:
-    """The letters of an einsum that has a rule. Raises RefusedError for others."""
-    spec = tree.value.replace(" ", "") if isinstance(tree, ast.Constant) and isinstance(tree.value, str) else ""
-    inputs, arrow, output = spec.partition("->")
-    a, comma, b = inputs.partition(",")
-    if not arrow or not comma or not (a + b + output).isalpha() or not spec.isascii() or len(spec) > 40:
-        raise RefusedError('np.einsum is known for two values, with what comes out: np.einsum("nd,dh->nh", X, W)')
-    if any(len({*letters}) < len(letters) for letters in (a, b, output)):
-        raise RefusedError(f'"{spec}" has a letter twice in one value: take the diagonal or the sum in another line')
-    if not {*output} <= {*a, *b} or not {*a} <= {*b, *output} or not {*b} <= {*a, *output}:
-        raise RefusedError(f'a letter stands only once in "{spec}": sum over it first, in a line of its own')
-    return spec

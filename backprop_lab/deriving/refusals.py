@@ -31,7 +31,11 @@ SYNTAX = {  # by the name that Python has for it
 DATA = "give it among the data"
 WINDOW = "name each window, such as x[:, 0:3]"
 JOIN = f"{DATA}, or join values with np.concatenate or np.stack"
-COLUMNS = "write np.concatenate([A, B], axis=1)"
+BESIDE = "write np.concatenate([A, B], axis=1), or np.concatenate([a, b]) of vectors"
+COLUMNS = "write np.concatenate([A, B], axis=1), or np.stack([a, b], axis=1) of vectors"
+ROWS = "write np.concatenate([A, B], axis=0), or np.stack([a, b]) of vectors"
+UNKNOWN = "no line here gives it; where nothing learnt is in it, give it among the data"
+MASK = "give the mask among the data, such as np.tri(n), and write A * mask"
 SIGMOID = "write 1 / (1 + np.exp(-X))"
 LOG_SUM = "write m + np.log(np.exp(X - m).sum(axis=-1, keepdims=True)), where m = X.max(axis=-1, keepdims=True)"
 NONE = "it has no slope"
@@ -51,20 +55,22 @@ INSTEAD = {  # of a function
     "sort": SORTED, "partition": SORTED,
     "argsort": DATA, "argmax": DATA, "argmin": DATA, "array": JOIN, "asarray": JOIN, "zeros": DATA, "ones": DATA,
     "zeros_like": DATA, "ones_like": DATA,
-    "full": DATA, "identity": "write np.eye", "tril": DATA, "triu": DATA, "int": DATA, "linspace": DATA,
+    "full": "give ones among the data, and write c * ones", "identity": "write np.eye", "tril": MASK, "triu": MASK,
+    "int": DATA, "linspace": DATA,
     "random": "draw the numbers before, and give them among the data",
-    "cumsum": "write the sums one after another, such as s2 = s1 + x2",
+    "cumsum": "give T = np.tri(n) among the data, and write T @ X, or X @ T.T along axis 1",
     "cumprod": "write the products one after another", "prod": "write the product with *",
     "power": "write X**2", "pow": "write X**2", "float_power": "write X**2", "reciprocal": "write 1 / X",
     "add": "write A + B", "subtract": "write A - B", "multiply": "write A * B", "divide": "write A / B",
-    "negative": "write -X", "outer": "write a[:, None] * b",
-    "inner": "write a @ b", "vdot": "write a @ b", "tensordot": "write np.einsum",
-    "expand_dims": "write X[:, None]", "squeeze": "write X[:, 0], or np.sum(X) where it is one number",
+    "negative": "write -X", "outer": "write a[:, None] * b[None, :]",
+    "inner": "write a @ b, or A @ B.T of matrices", "vdot": "write np.sum(a * b)", "tensordot": "write np.einsum",
+    "expand_dims": "write X[None] for axis 0, X[:, None] for axis 1",
+    "squeeze": "write X[0] or X[:, 0], for the axis of length 1",
     "take": "write C[ix]",
     "flatten": "write X.reshape(-1)", "ravel": "write X.reshape(-1)",
-    "hstack": COLUMNS, "column_stack": COLUMNS, "c_": COLUMNS, "vstack": "write np.concatenate([A, B], axis=0)",
-    "pad": "join zeros from the data with np.concatenate", "linalg": "write it with @, sums and np.sqrt",
-    "norm": "write np.sqrt(np.sum(X**2)), with the same axis", "norm of several": OF_ORD,
+    "hstack": BESIDE, "column_stack": COLUMNS, "c_": COLUMNS, "vstack": ROWS,
+    "pad": "join zeros from the data with np.concatenate", "linalg": UNKNOWN,
+    "norm": "write np.sqrt(np.sum(X**2)), with the same axis; its square is np.sum(X**2)", "norm of several": OF_ORD,
     "tan": "write np.sin(X) / np.cos(X)", "expm1": "write np.exp(X) - 1",
     "log2": "write np.log(X) / np.log(2)", "log10": "write np.log(X) / np.log(10)",
     "sigmoid": SIGMOID, "expit": SIGMOID, "relu": "write np.maximum(X, 0)",
@@ -77,7 +83,10 @@ INSTEAD = {  # of a function
     "sinh": "write (np.exp(X) - np.exp(-X)) / 2", "heaviside": "np.heaviside(X, 0) is 1.0 * (X > 0)",
     "trace": "write np.sum(X * np.eye(len(X)))", "average": "write np.mean, or np.sum(w * X) / np.sum(w)",
     "nansum": "write np.sum",
-    "diag": "the diagonal of X is np.sum(X * np.eye(len(X)), axis=1)", "one_hot": "write np.eye(3)[y] for 3 classes",
+    "diag": "np.diag(d) is d[:, None] * np.eye(len(d)), and the diagonal of X np.sum(X * np.eye(len(X)), axis=1)",
+    **dict.fromkeys(("arctan", "arctan2", "arcsin", "arccos", "arctanh", "arcsinh", "arccosh"), UNKNOWN),
+    "one_hot": "write np.eye(3)[y] for 3 classes",
+    "cross": "write its three numbers, such as a[1] * b[2] - a[2] * b[1]",
     "round": NONE, "floor": NONE, "ceil": NONE, "flip": ORDER, "roll": ORDER,
     "split": "name each part, such as X[:, 0:3]", "repeat": REPEATED, "tile": AGAIN,
     "max of several": "write np.maximum(A, B), which takes the larger of two, cell by cell",

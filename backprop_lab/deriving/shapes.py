@@ -86,7 +86,10 @@ def _by_cell(op: str, args: tuple[Node, ...]) -> Result:
 
 
 def _check_power(base: Node, power: Node) -> None:
-    number, instead = number_of(power), f"write np.exp({code(power)} * np.log({code(base)}))"
+    number, instead = number_of(power), "give the powers among the data"
+    if base.needs or power.needs:
+        above = ", for bases above 0" * (number_of(base) is None)
+        instead = f"write np.exp({code(power)} * np.log({code(base)})){above}"
     if power.needs:
         raise RefusedError(f"{code(power)} is learnt, and stands in an exponent: {instead}")
     if number is None and not power.is_fixed:
@@ -141,7 +144,9 @@ def _product(a: Node, b: Node) -> Result:
         raise RefusedError(f"`@` joins matrices, and one of {seen(a)} and {seen(b)} is a number: write * there")
     if 1 in (len(a.shape), len(b.shape)) and len(a.shape) + len(b.shape) > 3:
         row = next(each for each in (a, b) if len(each.shape) == 1)
-        raise RefusedError(f"{seen(a)} @ {seen(b)} has no rule: make a matrix of {seen(row)}, with [:, None] or [None]")
+        first = code(a, None, TIGHT) if row is b else f"{code(a, None, TIGHT)}[:, None]"
+        write = f"np.sum({first} * {code(b, None, TIGHT)}, axis={-1 if row is b else -2})"
+        raise RefusedError(f"{seen(a)} @ {seen(b)} has no rule: write {write}")
     inner, other = a.shape[-1], b.shape[max(len(b.shape) - 2, 0)]
     try:
         if inner != other:
@@ -171,7 +176,8 @@ def _turned(of: Node) -> Result:
     if of.shape == ():
         raise RefusedError(f"{seen(of)} has no axes to swap: leave .T out")
     if len(of.shape) < 2:
-        raise RefusedError(f"{seen(of)} has no two axes to swap: {code(of, None, TIGHT)}[:, None] makes a column of it")
+        column = f"{code(of, None, TIGHT)}[:, None] makes a column of it"
+        raise RefusedError(f"{seen(of)} has no two axes to swap: leave .T out before an @; {column}")
     return (*of.shape[:-2], of.shape[-1], of.shape[-2]), of.kind
 
 
@@ -229,6 +235,20 @@ def _joined(parts: tuple[Node, ...], axis: int, is_new: bool = False) -> Result:
     kind = "f" if any(part.kind == "f" for part in parts) else parts[0].kind
     along = len(parts) if is_new else sum(part.shape[axis] for part in parts)
     return (*first[:axis], along, *first[axis + (not is_new) :]), kind
+
+
+def einsum_letters(given: Any) -> str:
+    """The letters of an einsum that has a rule. Raises RefusedError for others."""
+    spec = given.replace(" ", "") if isinstance(given, str) else ""
+    inputs, arrow, output = spec.partition("->")
+    a, comma, b = inputs.partition(",")
+    if not arrow or not comma or not (a + b + output).isalpha() or not spec.isascii() or len(spec) > 40:
+        raise RefusedError('np.einsum is known for two values, with what comes out: np.einsum("nd,dh->nh", X, W)')
+    if any(len({*letters}) < len(letters) for letters in (a, b, output)):
+        raise RefusedError(f'"{spec}" has a letter twice in one value: take the diagonal or the sum in another line')
+    if not {*output} <= {*a, *b} or not {*a} <= {*b, *output} or not {*b} <= {*a, *output}:
+        raise RefusedError(f'a letter stands only once in "{spec}": sum over it first, in a line of its own')
+    return spec
 
 
 def _einsum(spec: str, a: Node, b: Node) -> Result:
