@@ -430,3 +430,23 @@ def test_a_comment_on_a_line_of_a_program_is_what_its_card_says():
     assert explain(t.step("L")).sentence == '"#" may stand in it'
     assert [step.code for step in t.steps][:2] == ["X @ W", "A * 1.0"]
     assert explain(t.step("B")).sentence == ""
+
+
+def test_a_comment_is_not_said_of_a_part_that_gets_a_line_of_its_own():
+    line = "S = np.tanh(X @ W) @ q[:, None]  # (B, T, 1)\nL = np.sum(S**2)"
+    t = trace(program(line, {"W": np.ones((3, 4)), "q": np.ones(4)}, {"X": np.ones((2, 5, 3))}))
+    assert [step.note for step in t.steps if step.phase == "forward"] == ["", "(B, T, 1)"]
+
+
+def test_of_two_branches_of_a_choice_nothing_is_added_up():
+    t = trace(program("H = np.where(x > 0, x, 0.2 * x)\nL = np.sum(H**2)", {"x": np.array([1.0, -2.0])}, {}))
+    assert t.step("dx").code == "np.where(x > 0, dH, 0.2 * dH)"
+    said = "x goes into H twice: what comes back along each of these paths is taken where it was chosen."
+    assert explain(t.step("dx")).sentence == said
+
+
+def test_a_loss_with_a_penalty_in_it_is_no_weighted_sum():
+    t = trace(program("L = np.mean((X @ w - 1)**2) + 0.1 * w @ w", {"w": np.ones(2)}, {"X": np.eye(2)}))
+    assert "Weighted" not in explain(t.step("L")).title
+    t = trace(program("L = w @ w", {"w": np.ones(2)}, {}))
+    assert explain(t.step("L")).title == "Inner product"

@@ -77,11 +77,12 @@ def _products(tree: ast.expr, axes: int) -> tuple[str, str] | None:
     pair = "each row of {} with each column of {}" if axes > 1 else "{} with {}"
     pairs = [pair.format(ast.unparse(product.left), ast.unparse(product.right)) for product in products]
     said = f"Multiply {listed(pairs)}, and add up the products"
-    if any(not isinstance(term, ast.Name) for term in rest[1:] + rest[:-1]):
+    if any(not isinstance(term, ast.Name) for term in rest[1:] + rest[:-1]) or (rest and axes == 0):
         return None
     is_are = "are" if len(rest) > 1 else "is"
     added = f"; then {listed([ast.unparse(term) for term in rest])} {is_are} added" if rest else ""
-    return "Weighted sums" if rest else "Matrix product", f"{said}{added}."
+    title = "Weighted sums" if rest else "Matrix product" if axes else "Inner product"
+    return title, f"{said}{added}."
 
 
 def _terms(tree: ast.expr) -> list[ast.expr]:

@@ -88,6 +88,8 @@ def _of_several(step: Step, paths: Sequence[Sequence[Any]]) -> str:
     how = "added up"
     if len(terms) == 1 and step.code.startswith(joins):  # each path has a part of it
         how = "put side by side again"
+    elif len(terms) == 1 and len(paths) == 2 and step.code.startswith("np.where(") and ", 0)" not in step.code:
+        how = "taken where it was chosen"
     elif is_cut and any(ast.unparse(term).startswith(joins) for term in terms):
         how = "added up, side by side again where it is of a part"
     return f"{step.of} goes {listed(places)}: what comes back along each of these paths is {how}."
