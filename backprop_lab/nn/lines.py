@@ -11,9 +11,10 @@ import re
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
+from inspect import CO_VARARGS, CO_VARKEYWORDS
 from numbers import Real
 from types import CodeType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -33,7 +34,18 @@ NAMESPACE = {"np": np, "math": math, "Fraction": _fraction}
 RESERVED = {*dir(builtins), *keyword.kwlist, "_array", "_keep", "_alone"}
 
 
-class Part:
+class _Made:
+    """Says what a part takes, where it is given something else. `Part` comes before it, whose signature is its own."""
+
+    _around: ClassVar[tuple[str, ...]] = ()  # what a line may name besides results, parameters and numbers
+
+    def __new__(cls, *given: Any, **named: Any) -> Self:
+        if misfit := _misfit(cls, given, named):
+            raise TypeError(f"{cls.__name__} {misfit}")
+        return super().__new__(cls)
+
+
+class Part(_Made):
     """What a step is made of: a layer, a loss, a penalty or an optimizer, each a class with lines.
 
     `formulas` has a line of NumPy for each of its results, by the name of that result, in the order in which they are
@@ -50,7 +62,9 @@ class Part:
     sentence: ClassVar[Mapping[str, str] | str] = {}
     formula: ClassVar[Mapping[str, str] | str] = {}
     learnt: ClassVar[tuple[str, ...]] = ()
-    _around: ClassVar[tuple[str, ...]] = ()  # what a line may name besides results, parameters and numbers
+
+    def __init__(self) -> None:
+        """A part without numbers takes none."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
@@ -83,6 +97,24 @@ class Part:
     def own_numbers(self) -> dict[str, str]:
         """Its own numbers as they stand in its lines; those that it lacks are left out."""
         return {name: literal(getattr(self, name)) for name in self.own_names() if hasattr(self, name)}
+
+
+def _misfit(kind: type[_Made], given: tuple[Any, ...], named: Mapping[str, Any]) -> str:
+    """Why a part cannot be made of these, and what it takes; "" if it can, and for none at all, as in a copy."""
+    init: Any = kind.__init__
+    code, places = init.__code__, init.__code__.co_argcount
+    takes = code.co_varnames[1 : places + code.co_kwonlyargcount]
+    if code.co_flags & (CO_VARARGS | CO_VARKEYWORDS) or not (given or named):
+        return ""
+    known = f"takes {', '.join(takes) or 'nothing'}" + " by name" * (places == 1 and len(takes) > 0)
+    alien, too_many = [name for name in named if name not in takes], len(given) >= places
+    if alien or too_many:
+        meant = "lr" in kind._around and (too_many or {"lr", "learning_rate", "eta"} & {*alien})
+        rate = ": the learning rate is the problem's, as in problem.evolve(lr=0.1)" if meant else ""
+        return f"{known}; got {', '.join(alien or map(repr, given))}{rate}"
+    needed = takes[len(given) : places - 1 - len(init.__defaults__ or ())]
+    missing = [name for name in needed if name not in named]
+    return f"{known}; {', '.join(missing)} is missing" if missing else ""
 
 
 def formulas_of(part: Part, results: tuple[str, ...]) -> Mapping[str, str]:
