@@ -315,6 +315,20 @@ def test_a_gradient_that_is_exactly_0_is_right_where_the_slopes_are_0_too():
         assert check_gradients(p, slipped)[zero] == 1
 
 
+def test_a_gradient_that_is_0_wherever_it_is_looked_for_is_proved_where_a_complex_step_is_sure_to_hold():
+    lines = """
+        S = X @ W + X @ a  # the same for each score of a row, of which a softmax takes no notice
+        P = np.exp(S) / np.exp(S).sum(axis=1, keepdims=True)
+        L = np.sum((P - y)**2)
+    """
+    draw = np.random.default_rng(0).standard_normal
+    t = trace(program(lines, {"a": draw((3, 1))}, {"W": draw((3, 2)), "X": draw((4, 3)), "y": draw((4, 2))}))
+    assert 0 < np.max(np.abs(t["da"])) < 1e-15
+    assert prove(t, "da") == (True, 0, "agrees with the complex step: it is 0, but for rounding")
+    assert (check_step(t, "da"), check_gradients(t.problem)["a"]) == (0, 0)
+    assert check_gradients(t.problem, {"a": t["da"] + 1e-6})["a"] == pytest.approx(1)
+
+
 def test_along_random_directions_no_entry_is_off_by_more_than_is_said():
     large = random_problem(3, samples=20, inputs=50, hidden=60)
     t = trace(large)
@@ -329,13 +343,22 @@ def test_along_random_directions_no_entry_is_off_by_more_than_is_said():
         assert seen.agrees is False or f"{seen.sentence}" != proof.sentence
 
 
-def test_complex_numbers_are_refused_by_name_and_with_no_warning(recwarn):
+@pytest.mark.parametrize(("of", "name"), [("parameters", "W1"), ("data", "X")])
+def test_complex_numbers_are_refused_by_name_and_with_no_warning(of, name, recwarn):
     p = worked_example()
-    p = p.evolve(parameters={"W1": p.parameters["W1"] * (1 + 1j)})
+    p = p.evolve(**{of: {name: p.given[name] * (1 + 1j)}})
     for asked in (lambda: prove(trace(p), "dW1"), lambda: check_gradients(p), lambda: check_step(trace(p), "dW1")):
-        with pytest.raises(ValueError, match="needs real numbers, and W1 has complex ones"):
+        with pytest.raises(ValueError, match=f"needs real numbers, and {name} has complex ones"):
             asked()
     assert not recwarn
+
+
+def test_where_the_loss_is_no_number_a_gradient_that_is_one_cannot_be_checked():
+    t = trace(program("L = np.sum(np.log(w))", {"w": np.array([[-2.0, 3.0]])}, {}))
+    assert t["dw"].tolist() == [[-1 / 2, 1 / 3]]
+    agrees, error, sentence = prove(t, "dw")
+    assert (agrees, np.isnan(error), np.isnan(check_step(t, "dw"))) == (None, True, True)
+    assert sentence == "The loss is not a number here, so this gradient cannot be checked."
 
 
 def test_near_the_least_loss_of_soft_targets_it_is_proved_by_the_complex_step():

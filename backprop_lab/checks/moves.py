@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_lab.checks.numeric import has_corners, loss_of, off_at_zero, one_entry_each
+from backprop_lab.checks.numeric import has_corners, loss_of, off_at_zero, one_entry_each, takes_complex
 from backprop_lab.checks.rounding import FLOAT64, Terms, eps_of, terms_in, terms_of
 from backprop_lab.nn.lines import Array
 from backprop_lab.nn.steps import Lines
@@ -172,7 +172,7 @@ class Moves:
         while agrees is None and (moves := next(elsewhere, None)):  # too near to the bottom, or at a corner, or 0
             if there := moves.complex_step():
                 agrees = _agree(there, moves.differences(STEPS))
-        return bool(agrees)
+        return takes_complex(self.problem) if agrees is None else agrees
 
     def units(self) -> Any:
         """The largest number moved, in which steps are counted; small numbers beside huge ones have their own."""

@@ -14,7 +14,7 @@ from backprop_lab.nn.steps import Lines
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program
 
-_CORNERS = re.compile(r"[<>]|\b(abs|absolute|fabs|minimum|clip|where|max|min|sign|fmax|fmin)\b")
+_CORNERS = re.compile(r"[<>]|[=!]=|\b(abs|absolute|fabs|minimum|clip|where|max|min|sign|fmax|fmin)\b")
 LossOf = Callable[[Array], Any]  # the loss as a function of one array
 
 
@@ -86,6 +86,11 @@ def has_corners(problem: Problem) -> bool:
     """Whether a line of a program may have a corner that `off_at_zero` does not know."""
     codes = [step.code for step in problem.lines if step.phase in ("forward", "loss")]
     return isinstance(problem, Program) and any(_CORNERS.search(code) or not _off_corner(code)[1] for code in codes)
+
+
+def takes_complex(problem: Problem) -> bool:
+    """Whether a complex step is sure to hold: each function of a program has its rule for one, and no line a corner."""
+    return isinstance(problem, Program) and not has_corners(problem)
 
 
 @lru_cache(maxsize=512)
