@@ -1384,6 +1384,23 @@ def test_where_all_data_are_single_numbers_lines_are_judged():
     assert [line.of for line in wrong.lines if line.ok is not True] == ["dw1"], wrong
 
 
+def test_of_a_single_number_that_is_wrong_no_factor_is_told_that_any_number_has():
+    lines = """
+        a1 = -(k * x0 + c * v0) / m
+        v1 = v0 + 0.1 * a1
+        x1 = x0 + 0.1 * v1
+        E = 0.5 * m * v1**2 + 0.5 * k * x1**2
+        L = (x1 - x)**2 + (E - e)**2
+    """
+    spring = program(lines, {"k": 2.0, "c": 0.3, "m": 1.5}, {"x0": 1.0, "v0": 0.0, "x": 0.9, "e": 1.1})
+    steps = {step.name: step.code for step in trace(spring).steps if step.phase == "backward"}
+    found = check_lines(
+        "\n".join(f"{name} = {code}" for name, code in (steps | {"dk": "-da1 * x0 / m"}).items()), spring
+    )
+    assert [line.of for line in found.lines if not line.ok] == ["dk"], found
+    assert "not all of them are here" in found.first_wrong.sentence, found
+
+
 HINGE = program(
     "scores = X @ W\nmargins = np.maximum(0, scores - scores[np.arange(len(y)), y][:, None] + 1) * others\n"
     "L = margins.sum() / len(y) + 0.1 * np.sum(W**2)",

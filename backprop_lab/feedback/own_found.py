@@ -92,7 +92,10 @@ def fit_of(names: Sequence[Names], values: Sequence[Any], of: str) -> tuple[floa
         each = (factor_of(turned(value, right)[is_turned], right) for value, right in pairs)
         factors = [*takewhile(math.isfinite, each)]
         if len(factors) == len(pairs) and np.ptp(factors) <= SAME * abs(factors[0]):
-            return rounded(float(np.mean(factors))), is_turned
+            factor = rounded(float(np.mean(factors)))
+            whole = max(abs(factor), 1 / abs(factor))
+            if len(pairs) > 1 or pairs[0][1].size > 1 or abs(whole - round(whole)) <= SAME:  # of one number any will do
+                return factor, is_turned
     return None
 
 
