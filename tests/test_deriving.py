@@ -696,6 +696,46 @@ def test_random_programs_in_odd_shapes_have_right_gradients():
     print(f"{gradients} gradients of {tried - refused} programs are right; {refused} programs are refused")  # noqa: T201
 
 
+@pytest.mark.parametrize(
+    ("refused", "written", "said"),
+    [
+        ("np.diag(r)", "r[:, None] * np.eye(len(r))", "np.diag(d) is d[:, None] * np.eye(len(d))"),
+        ("np.diag(W)", "np.sum(W * np.eye(len(W)), axis=1)", "the diagonal of X np.sum(X * np.eye(len(X)), axis=1)"),
+        ("np.expand_dims(r, 0)", "r[None]", "X[None] for axis 0"),
+        ("np.expand_dims(r, 1)", "r[:, None]", "X[:, None] for axis 1"),
+        ("np.squeeze(W[:1])", "W[:1][0]", "X[0] or X[:, 0]"),
+        ("np.inner(r, r)", "r @ r", "write a @ b"),
+        ("np.inner(W, V)", "W @ V.T", "A @ B.T of matrices"),
+        ("np.vdot(W, V)", "np.sum(W * V)", "np.sum(a * b)"),
+        ("np.outer(r, r)", "r[:, None] * r[None, :]", "a[:, None] * b[None, :]"),
+        ("np.hstack([W, V])", "np.concatenate([W, V], axis=1)", "np.concatenate([A, B], axis=1)"),
+        ("np.hstack([r, r])", "np.concatenate([r, r])", "np.concatenate([a, b]) of vectors"),
+        ("np.vstack([r, r])", "np.stack([r, r])", "np.stack([a, b]) of vectors"),
+        ("np.column_stack([r, r])", "np.stack([r, r], axis=1)", "np.stack([a, b], axis=1) of vectors"),
+        ("np.cumsum(W, axis=0)", "T @ W", "T @ X"),
+        ("np.cumsum(W, axis=1)", "W @ T.T", "X @ T.T along axis 1"),
+        ("np.tril(W)", "W * T", "A * mask"),
+        ("W[T == 1].mean()", "np.sum(W * T) / np.sum(T)", "np.sum(X * mask) / np.sum(mask)"),
+        ("np.linalg.norm(W)**2", "np.sum(W**2)", "its square is np.sum(X**2)"),
+        ("r.T @ r", "r @ r", "leave .T out before an @"),
+        ("C @ r", "np.sum(C * r, axis=-1)", "np.sum(C * r, axis=-1)"),
+        ("r @ C", "np.sum(r[:, None] * C, axis=-2)", "np.sum(r[:, None] * C, axis=-2)"),
+        ("np.clip(W, 0, None)", "np.maximum(W, 0)", "np.maximum(X, least)"),
+        ("np.max(W, 0.5)", "np.maximum(W, 0.5)", "np.maximum(A, B)"),
+        ("W * np.eye(3, dtype=bool)", "W * (np.eye(3) == 1)", "np.eye(3) == 1"),
+        ("np.cross(r, W[0])[2]", "r[0] * W[0][1] - r[1] * W[0][0]", "a[1] * b[2] - a[2] * b[1]"),
+    ],
+)
+def test_what_a_refusal_says_to_write_gives_what_was_meant(refused, written, said):
+    given = numbers(W=(3, 3), V=(3, 3), r=(3,), C=(2, 3, 3))
+    data, meant = {"T": np.tri(3)}, evaluate(refused.replace("np.max(", "np.maximum("), given | {"T": np.tri(3)})
+    loss = f"L = {'np.sum(S)' if np.ndim(meant) else 'S'} + np.sum(W) + np.sum(V) + np.sum(r) + np.sum(C)"
+    with pytest.raises(ValueError, match=re.escape(said)):
+        derive(f"S = {refused}\n{loss}", given, data)
+    derive(f"S = {written}\n{loss}", given, data)
+    np.testing.assert_allclose(evaluate(written, given | data), meant)
+
+
 def _refused(case):
     parameters = numbers(W=(3, 2), row=(3,), scale=())
     data = numbers(X=(5, 3), col=(3, 1), cube=(2, 3, 4), big=(9000,)) | {"ix": np.arange(2), "cols": np.arange(2)}

@@ -186,6 +186,15 @@ def test_every_einsum_is_drawn_at_each_step_and_saved(spec, tmp_path):
     lab.save(tmp_path / "walk.html")
 
 
+def test_max_pooling_by_a_reshape_has_no_line_of_more_axes_than_a_lab_shows():
+    lines = "P = (X * w).reshape(2, 2, 2, 2, 2, 3).max(axis=(2, 4))\nL = np.sum(P**2)"
+    lab = StepThrough(program(lines, {"w": np.ones(3)}, {"X": np.random.default_rng(0).standard_normal((2, 4, 4, 3))}))
+    for step in lab.trace.steps:
+        tell(lab, "do", {"what": "next"})
+        assert (lab.step, view_of(lab).note) == (step.name, {})
+    assert max(check_gradients(lab.trace.problem).values()) < 1e-6
+
+
 def test_predict_first_asks_and_judges_at_programs_too():
     lab, asked = StepThrough(start="lstm"), 0
     lab.stepper.predict(True)

@@ -11,6 +11,7 @@ from backprop_lab.deriving.graph import Graph
 from backprop_lab.deriving.nodes import COMPARISONS, SIGNS, SIZES, Node, RefusedError, Shape, code, seen
 from backprop_lab.deriving.reading import Reader
 from backprop_lab.deriving.text import Line, check_name, lines_in
+from backprop_lab.nn.arrays import MOST_AXES
 from backprop_lab.nn.forms import Swapped
 from backprop_lab.nn.lines import Array, Part
 from backprop_lab.nn.steps import Step, operands_of
@@ -317,8 +318,8 @@ def _free(name: str, part: Node, taken: set[str]) -> str:
 
 
 def _is_short(node: Node) -> bool:
-    """Whether a part may be written more than once."""
-    if node.op in ("name", "number", "mT", "eye", "arange", *SIZES) or node.is_fixed:
+    """Whether a part may be written more than once, as one must that has too many axes for a value of a lab."""
+    if len(node.shape) > MOST_AXES or node.op in ("name", "number", "mT", "eye", "arange", *SIZES) or node.is_fixed:
         return True
     if node.op in (*SIGNS, *COMPARISONS, "neg", "~") and node.op != "@":
         return all(map(_is_short, node.parts)) and len(node.names()) <= 2 and len(code(node)) <= 20

@@ -9,6 +9,7 @@ import numpy as np
 
 from backprop_lab.nn.lines import Array
 
+MOST_AXES = 4  # of a value that a lab can show
 FLOATS, WHOLE, NUMBERS = "fc", "iu", "iufcO"  # kinds of dtype; O is of objects, such as fractions
 
 

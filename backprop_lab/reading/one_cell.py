@@ -7,7 +7,7 @@ a sum become their terms, and whatever goes cell by cell stays as it is.
 import ast
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import product
 from types import CodeType
@@ -74,8 +74,13 @@ class Worked(NamedTuple):
     def __str__(self) -> str:
         if not self.symbols:
             return f"{self.indexed} = {self.value} (given)"
-        worked = " = ".join(part for part in (self.indexed, self.symbols, self.numbers) if part)
+        worked = " = ".join((self.indexed, *self.lines))
         return f"{worked} {self.sign} {self.value}{', ' * bool(self.but)}{self.but}"
+
+    @property
+    def lines(self) -> list[str]:
+        """The sum in symbols and in numbers; what says no more than the value does is left out."""
+        return [line for line in (self.symbols, self.numbers) if line and line.strip("()") != self.value]
 
 
 @np.errstate(all="ignore")
@@ -150,15 +155,6 @@ def _compiled(text: str) -> CodeType:
 
 _AS_CODE = {ord(MINUS): "-", ord("·"): "*", ord("²"): "**2"}
 _FUNCTIONS = {**vars(math), **vars(np), "max": lambda *of: np.max(of), "min": lambda *of: np.min(of)}
-
-
-def spans(cells: Iterable[Cell]) -> list[tuple[str, int, int, int, int]]:
-    """For each matrix the first and last row and column of these cells: those of a sum fill a row, a column or all."""
-    found: dict[str, tuple[int, int, int, int]] = {}
-    for name, i, j in cells:
-        top, bottom, left, right = found.get(name, (i, i, j, j))
-        found[name] = (min(top, i), max(bottom, i), min(left, j), max(right, j))
-    return [(name, *span) for name, span in found.items()]
 
 
 MANY: dict[str, Callable[[Sequence[float]], float]] = {

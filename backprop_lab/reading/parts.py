@@ -25,7 +25,7 @@ from backprop_lab.step.number_format import MINUS, listed
 from backprop_lab.step.trace import Trace
 
 Place = tuple[Any, ...]
-MOST_AXES = 4
+FREE = "tsrqnm"  # the indices that take all values, by axis; a part of a line may have more axes than a value of a lab
 
 
 class Binds(IntEnum):
@@ -39,7 +39,7 @@ BINDS |= dict.fromkeys(("*", "/", "@"), Binds.MULTIPLIED)
 COMPARISONS = (">", ">=", "<", "<=", "==", "!=")
 REDUCTIONS = ("sum", "mean", "max", "min", "prod", "var", "std")
 JOINING = ("concatenate", "stack")
-MOVING = ("swapaxes", "broadcast_to")
+MOVING = ("swapaxes", "transpose", "broadcast_to")
 SIGNS: dict[type, str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.USub: "neg", ast.Pow: "**",
     ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!=",
@@ -91,8 +91,12 @@ class Reader:
             case ast.Attribute(_, "size") | ast.Call(ast.Name("len")) | ast.Subscript(ast.Attribute(_, "shape")):
                 if not place:
                     return Made("count")
+            case ast.Call(ast.Attribute(ast.Name("np"), "eye" | "ones_like" | "full_like")):
+                return Made("cell", ((node, place),))
             case ast.Subscript(ast.Call(ast.Attribute(ast.Name("np"), "eye"))):
                 return Made("cell", ((node, place),))
+            case ast.UnaryOp(ast.Invert(), mask) if self.value(mask).dtype == bool:
+                return Made("-", ((ast.Constant(1), place), (mask, place)))
             case ast.Subscript(matrix, index):
                 return self._moved([matrix], lambda names: ast.Subscript(names[0], index), place)
             case ast.UnaryOp(ast.USub(), operand):
@@ -117,6 +121,7 @@ class Reader:
                 shape = sizes[0] if len(sizes) == 1 else ast.Tuple(sizes)
                 return self._moved([matrix], lambda names: _call("reshape", [names[0], shape], []), place)
             case name, [matrix, *args], options if name in MOVING:
+                args = [ast.Tuple(args)] if name == "transpose" and len(args) > 1 else args
                 return self._moved([matrix], lambda names: _call(name, [names[0], *args], options), place)
         raise UnclearError
 
@@ -184,7 +189,7 @@ class Reader:
             raise UnclearError from None
         axes = {*range(len(shape))} if along is None else {each % len(shape) for each in np.atleast_1d(along).tolist()}
         kept = iter(at for k, at in enumerate(place) if len(place) < len(shape) or k not in axes)
-        free = "rqnm"[-len(shape) :]
+        free = FREE[-len(shape) :]
         inside = tuple(free[k] if k in axes else next(kept) for k in range(len(shape)))
         return Made(name, ((matrix, inside),), {free[k]: shape[k] for k in sorted(axes)})
 
@@ -214,7 +219,7 @@ class Reader:
                 self._shapes[node] = self._found_shape(node)
             except Exception:  # such as of the arguments in `np.maximum(*(X, 0))`, which are no value alone
                 raise UnclearError from None
-        if len(self._shapes[node]) > MOST_AXES:
+        if len(self._shapes[node]) > len(FREE):
             raise UnclearError
         return self._shapes[node]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from backprop_lab.checks.proof import prove
 from backprop_lab.course.predictions import question
-from backprop_lab.reading.one_cell import Cell, Worked, spans, work_out
+from backprop_lab.reading.one_cell import Cell, Worked, work_out
 from backprop_lab.reading.parts import rules, taken_in
 from backprop_lab.reading.slopes import is_slope, slope_of, slopes_of, value_of
 from backprop_lab.step.number_format import plain
@@ -84,7 +84,12 @@ def sources(worked: Worked) -> list[Frame]:
 
 
 def _blocks(cells: Iterable[Cell], kind: str) -> list[Frame]:
-    return [[*span, kind] for span in spans(cells)]
+    """For each matrix the first and last row and column of these cells: those of a sum fill a row, a column or all."""
+    found: dict[str, tuple[int, int, int, int]] = {}
+    for name, i, j in cells:
+        top, bottom, left, right = found.get(name, (i, i, j, j))
+        found[name] = (min(top, i), max(bottom, i), min(left, j), max(right, j))
+    return [[name, *span, kind] for name, span in found.items()]
 
 
 ENTRIES = 256  # of a matrix that is proved in passing
@@ -123,7 +128,7 @@ def the_sum(trace: Trace, worked: Worked) -> dict[str, Any]:
         "cell": worked.indexed,
         "label": slope_of(trace, name).code if is_slope(name) else f"{worked.value}, {worked.but}" * bool(worked.but),
         "terms": terms,
-        "lines": [] if terms else [part for part in (worked.symbols, worked.numbers) if part] or ["given"],
+        "lines": [] if terms else worked.lines if worked.symbols else ["given"],
         "sign": worked.sign_of_sum if terms else worked.sign,
         "total": worked.value,
         "of": worked.around if worked.around != "sum" else "total",

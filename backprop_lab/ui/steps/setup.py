@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop_lab.nn.arrays import MOST_AXES
 from backprop_lab.nn.layers import ACTIVATIONS, Dropout, Layer, Linear
 from backprop_lab.nn.losses import LOSSES
 from backprop_lab.nn.network import Network
@@ -16,7 +17,6 @@ from backprop_lab.nn.norms import NORMS, BatchNorm
 from backprop_lab.nn.optimizers import OPTIMIZERS
 from backprop_lab.nn.penalties import L2, Penalty
 from backprop_lab.nn.steps import Stage
-from backprop_lab.reading.parts import MOST_AXES
 from backprop_lab.reading.slopes import in_rows
 from backprop_lab.step.examples import EXAMPLES
 from backprop_lab.step.problem import Problem, check_problem, check_seed, check_whole
