@@ -371,6 +371,77 @@ def test_an_idiom_is_written_as_a_person_writes_it(lines, expected):
 
 
 @pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("s = 1 / (1 + np.exp(-2 * (z - 1)))", "dz = 2 * ds * s * (1 - s)"),
+        ("s = 1 / (1 + np.exp(-k * z))", "dz = ds * s * (1 - s) * k"),
+        ("s = 1 / (1 + np.exp(-z / k))", "dz = ds * s * (1 - s) / k"),
+        ("s = 1 / (1 + np.exp(z))", "dz = -ds * s * (1 - s)"),
+        ("s = 1 / (1 + np.exp(k - z))", "dz = ds * s * (1 - s)"),
+        ("s = np.log(1 + np.exp(z))", "dz = ds / (1 + np.exp(-z))"),
+        ("s = np.log(1 + np.exp(-z))", "dz = -ds / (1 + np.exp(z))"),
+        ("s = np.log1p(np.exp(k * z))", "dz = ds * k / (1 + np.exp(-(k * z)))"),
+        ("s = np.log1p(np.exp(-k * z))", "dz = -ds * k / (1 + np.exp(k * z))"),
+        ("E = np.exp(-k * z)\ns = np.log(1 + E)", "dz = -ds * k / (1 + np.exp(k * z))"),
+        ("s = np.log(1 / (1 + np.exp(-z)))", "dz = ds / (1 + np.exp(z))"),
+        ("s = np.logaddexp(0, -k * z)", "dz = -ds * k / (1 + np.exp(k * z))"),
+    ],
+)
+def test_a_sigmoid_and_a_softplus_are_seen_whatever_goes_into_them(lines, expected):
+    lines = f"z = X @ w\n{lines}\nL = np.sum(s**2)"
+    parameters, data = numbers(w=(3, 2)), numbers(X=(4, 3)) | {"k": np.array(0.7)}
+    found = derive(lines, parameters, data)
+    assert [line.name for line in found.lines if line.name not in found.own] == ["ds", "dz", "dw"]
+    assert derived(found)[1] == expected
+    assert_right(found, parameters, data)
+
+
+def test_a_sigmoid_inside_a_line_gets_a_name_as_it_stands_twice_in_its_slope():
+    found = derive(
+        "z = X @ w\nh = z * (1 / (1 + np.exp(-2 * z)))\nL = np.sum(h**2)", numbers(w=(3, 1)), numbers(X=(4, 3))
+    )
+    assert derived(found)[:4] == [
+        "h_ratio = 1 / (1 + np.exp(-2 * z))",
+        "dh = 2 * h",
+        "dh_ratio = dh * z",
+        "dz = h_ratio * (dh + 2 * dh_ratio * (1 - h_ratio))",
+    ]
+    assert_right(found, numbers(w=(3, 1)), numbers(X=(4, 3)))
+
+
+def test_a_sigmoid_that_has_a_name_keeps_its_gradient_below_a_logarithm():
+    found = derive("p = 1 / (1 + np.exp(-X @ w))\nL = -np.log(p).sum()", numbers(w=(3, 1)), numbers(X=(4, 3)))
+    assert derived(found) == ["dp = -1 / p", "dw = X.mT @ (dp * p * (1 - p))"]
+
+
+def test_a_sigmoid_with_a_slope_that_is_learnt_names_one_gradient_on_the_way_that_of_its_argument():
+    lines = "z = X @ w\ns = 1 / (1 + np.exp(-k * z))\nL = np.sum(s**2)"
+    found = derive(lines, numbers(w=(3, 1), k=()), numbers(X=(4, 3)))
+    assert derived(found)[:3] == ["s_prod = -k * z", "ds = 2 * s", "ds_prod = -ds * s * (1 - s)"]
+    assert [line.name for line in found.lines if line.role == "gradient"] == ["ds", "ds_prod", "dk", "dz", "dw"]
+    assert_right(found, numbers(w=(3, 1), k=()), numbers(X=(4, 3)))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "L = c * np.sqrt(np.sum(W**2))**2",
+        "n = np.sqrt(np.sum(W**2))**2\nL = c * n",
+        "L = c * np.sqrt((W**2).sum())**2.0",
+    ],
+)
+def test_the_square_of_a_root_is_what_stands_under_it_also_at_0(lines):
+    found = derive(lines, numbers(W=(3, 2)), {"c": np.array(3.0)})
+    assert derived(found) == ["dW = 2 * c * W"]
+    assert_right(found, numbers(W=(3, 2)), {"c": np.array(3.0)})
+    given = {"W": np.zeros((3, 2)), "c": np.array(3.0)}
+    np.testing.assert_array_equal(run(codes(found), given)["dW"], 0)
+    higher = derive("L = np.sum(np.sqrt(np.sum(W**2, axis=1))**4)", numbers(W=(3, 2)), {})
+    assert derived(higher) == ["dW = 4 * (W**2).sum(axis=1, keepdims=True) * W"]
+    assert_right(higher, numbers(W=(3, 2)), {})
+
+
+@pytest.mark.parametrize(
     "lines",
     [
         "E = np.exp(z)\ns = E.sum(axis=1, keepdims=True)\nh = E / s\nL = np.sum(h**2) + np.sum(s) + np.sum(E**2)",

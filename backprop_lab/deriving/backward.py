@@ -161,8 +161,12 @@ class Backward(Structure):
         elif (whole := self._layer(node)) is not None:
             rule, X = whole
             self._inside |= self._names_between(node, X)
-            factor = slope(self.graph, rule.gradients[0], X=X, Y=self.graph.value(node))
-            self._by_slope(X, grad, factor, Passed("slope", rule.name, self.graph.value(node), X))
+            found_Y, how = self.graph.value(node), "minus" if rule.gradients[0].startswith("-") else ""
+            if rule.name == "sigmoid" and found_Y is node:  # it stands twice in its slope
+                self.parts[node] = None  # until then, some name stands for it
+                found_Y = self.graph.name("Y", node.shape)
+            factor = slope(self.graph, rule.gradients[0], X=X, Y=found_Y)
+            self._by_slope(X, grad, factor, Passed("slope", rule.name, found_Y, X, how=how))
         else:
             if sum(part.needs for part in node.parts) > 1 and not is_line and not _is_cheap(grad.terms):
                 self.parts[node] = None  # until then, some name stands for its gradient
@@ -217,8 +221,9 @@ class Backward(Structure):
     def _layer(self, node: Node) -> tuple[Rule, Node] | None:
         """The layer that a node is as a whole: see `layer`."""
         whole = layer(self.graph, node)
-        is_apart = whole and any(each.args[0] in self.apart for each in self._names_between(node, whole[1]))
-        return None if is_apart else whole
+        between = {name.args[0] for name in self._names_between(node, whole[1])} if whole else set()
+        is_called = whole and whole[0].name == "log-sigmoid" and between  # a sigmoid with a name has a gradient too
+        return None if is_called or between & self.apart else whole
 
     def _names_between(self, node: Node, X: Node) -> set[Node]:
         """The values of which a node is made, down to one part of it."""
@@ -248,7 +253,7 @@ class Backward(Structure):
     def _power(self, node: Node) -> Term | None:
         """The slope of X ** n by its own value where that is shorter: rstd = (var + e) ** -0.5 has -0.5 * rstd**3."""
         Y, X, n = self.graph.value(node), node.args[0], number_of(node.args[1])
-        if not n or Y is node or (X.op == "name" and n > 0):
+        if not n or Y is node or (X.op in ("name", "sqrt") and n > 0):
             return None
         exact = Fraction(repr(n))
         power = (exact - 1) / exact

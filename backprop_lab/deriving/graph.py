@@ -12,6 +12,11 @@ def spreading(axes: Collection[int], n: int) -> tuple[Any, ...]:
     return tuple(None if k in axes else ":" for k in range(n))
 
 
+def _leads_with_minus(node: Node) -> bool:
+    """Whether a product is written with a minus in front of it, as -k * x is."""
+    return node.op == "neg" or (node.op in ("*", "/") and _leads_with_minus(node.args[0]))
+
+
 class AmbiguousError(ValueError):
     """A line would hold, as a plain number, a length that stands for any number of samples."""
 
@@ -88,6 +93,10 @@ class Graph:
         match op, getattr(first, "op", ""):
             case ("mT", "mT") | ("neg", "neg"):
                 return first.args[0]  # type: ignore[no-any-return]
+            case "mT" | "@", "neg" if self.is_read:
+                return self.make("neg", self.make(op, first.args[0], *args[1:]))
+            case "neg", "*" | "/" if self.is_read and _leads_with_minus(first):
+                return self.make(first.op, self.make("neg", first.args[0]), first.args[1])
             case "mT", "@" if min(len(part.shape) for part in first.args) > 1:
                 a, b = first.args
                 return self.make("@", self.make("mT", b), self.make("mT", a))

@@ -58,7 +58,8 @@ def product_of(node: Node) -> Term:
     if op == "sqrt":
         return one(args[0], HALF)
     if op == "**" and (power := number_of(args[1])) is not None and number_of(args[0]) is None:
-        return one(args[0], Fraction(repr(power))) if power else UNIT
+        base, own = (args[0].args[0], HALF) if args[0].op == "sqrt" else (args[0], ONE)
+        return one(base, own * Fraction(repr(power))) if power else UNIT
     return one(node) if (number := number_of(node)) is None else Term(Fraction(repr(number)), {})
 
 
