@@ -613,6 +613,19 @@ def test_matrices_that_are_stacked_or_shared_by_a_stack_have_gradients_in_their_
     assert_right(derive("L = np.sum((x @ w)**2)", numbers(x=x, w=w), {}), numbers(x=x, w=w), {})
 
 
+def test_a_product_is_turned_as_it_stands_in_the_lines():
+    parameters, data = numbers(a=(2, 3), b=(3, 2), c=(2, 4)), numbers(X=(5, 2), A=(5, 5))
+    whole = derive("L = np.sum((a @ b @ c).T**2)", parameters, {})  # its parts have gradients with names
+    assert {"dL_in = dL_in2 @ c.mT", "dc = L_in.mT @ dL_in2"} <= {*derived(whole)}
+    assert_right(whole, parameters, {})
+    turned = derive("e = (X @ b.mT).T\nL = np.sum(e**2) + np.sum(a) + np.sum(c)", parameters | numbers(X=(5, 2)), {})
+    assert {"dX = de.mT @ b", "db = de @ X"} <= {*derived(turned)}
+    assert_right(turned, parameters | numbers(X=(5, 2)), {})
+    layer = derive("Z = A @ X @ a\nL = np.sum(np.tanh(Z)) + np.sum(b) + np.sum(c)", parameters, data)
+    assert "da = (A @ X).mT @ dZ" in derived(layer)
+    assert_right(layer, parameters, data)
+
+
 @pytest.mark.parametrize("items", ["0, 1", "0, k", "0, 1:", "0, None, :", "0, :, None", "0", "0, ..., k"])
 def test_what_is_picked_of_a_sum_that_has_kept_its_axis_is_no_more_than_that(items):
     lines, parameters = f"m = (x**2).sum(axis=0, keepdims=True)[{items}]\nL = np.sum(m[None]**2)", numbers(x=(2, 3))

@@ -299,5 +299,6 @@ def _is_cheap(terms: list[Term]) -> bool:
     if len(terms) > 1 or not varying:
         return not varying
     (node, power), *others = varying.items()
-    is_spread = node.op == "index" and node.args[0].op == "name" and {*node.args[1]} <= {":", None}
-    return not others and len(terms[0].powers) == 1 and power == 1 and (node.op == "name" or is_spread)
+    is_moved = node.op == "mT" or (node.op == "index" and {*node.args[1]} <= {":", None})
+    is_named = (node.args[0] if is_moved else node).op == "name"
+    return not others and len(terms[0].powers) == 1 and power == 1 and is_named

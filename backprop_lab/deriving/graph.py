@@ -97,9 +97,9 @@ class Graph:
                 return self.make("neg", self.make(op, first.args[0], *args[1:]))
             case "neg", "*" | "/" if self.is_read and _leads_with_minus(first):
                 return self.make(first.op, self.make("neg", first.args[0]), first.args[1])
-            case "mT", "@" if min(len(part.shape) for part in first.args) > 1:
-                a, b = first.args
-                return self.make("@", self.make("mT", b), self.make("mT", a))
+            case "mT", "@" if self.is_read and "mT" in (first.args[0].op, first.args[1].op):
+                a, b = (self.make("mT", part) for part in first.args)
+                return self.make("@", b, a)
             case ">", "maximum" if args[1] in first.args:
                 return self.make(">", *(part for part in first.args if part is not args[1]), args[1])
             case "index", "reduce" if first.args[2] and args[1] == tuple(
