@@ -647,6 +647,22 @@ def test_axes_that_are_summed_or_added_one_after_another_are_written_at_once():
         assert_right(found, parameters, data)
 
 
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("r = z.sum(axis=1)\nh = z / r[:, None]", "dr = -(dh * h).sum(axis=1) / r"),
+        ("r = z.max(axis=1)[:, None]\nm = r[:, 0]\nh = z * m[:, None]", "dr = dm[:, None]"),
+        ("r = z.sum(axis=1, keepdims=True)\nm = r[:, 0]\nh = z * m[:, None]", "dm = (dh * z).sum(axis=1)"),
+        ("r = z[:, :1]\nm = r[:, 0][:, None]\nh = z * m", "dr = dm"),
+    ],
+)
+def test_an_axis_that_is_put_in_and_taken_out_again_is_left_out(lines, expected):
+    parameters, data = numbers(w=(3, 2)), numbers(X=(4, 3))
+    found = derive(f"z = X @ w\n{lines}\nL = np.sum(h**2)", parameters, data)
+    assert expected in derived(found)
+    assert_right(found, parameters, data)
+
+
 def test_a_mask_that_is_met_twice_stands_once():
     found = derive("L = np.sum(np.maximum(w, 0) * (w > 0) * (w > 0))", numbers(w=(2, 3)), {})
     assert derived(found) == ["dw = 1.0 * (w > 0)"]

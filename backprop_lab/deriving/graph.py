@@ -116,6 +116,10 @@ class Graph:
                 of, axes, _, name = first.args
                 if lengths(args[1]) == tuple(n for k, n in enumerate(of.shape) if k not in axes):
                     return self.make("reduce", of, axes if len(axes) < len(of.shape) else None, False, name)
+            case "index", "index" if {*args[1], *first.args[1]} <= {":", None, 0} and shape_of(op, args)[
+                0
+            ] == first.args[0].shape:  # axes of length 1, put in and taken out again
+                return first.args[0]  # type: ignore[no-any-return]
             case "index", "index" if {*args[1], *first.args[1]} <= {":", None}:
                 inner = iter(first.args[1])
                 return self.make("index", first.args[0], tuple(item and next(inner) for item in args[1]))
