@@ -663,6 +663,33 @@ def test_an_axis_that_is_put_in_and_taken_out_again_is_left_out(lines, expected)
     assert_right(found, parameters, data)
 
 
+def test_rows_that_are_looked_up_twice_are_added_up_before_they_go_back():
+    parameters, data = numbers(P=(4, 2)), numbers(c=(5, 2), lam=()) | {"u": np.array([0, 3, 3, 1, 0])}
+    twice = derive("L = np.sum(P[u] * c) + 0.5 * lam * np.sum(P[u]**2)", parameters, data)
+    assert derived(twice)[-1] == "dP = np.eye(len(P))[u].mT @ (c + lam * P[u])"
+    assert_right(twice, parameters, data)
+    other = derive("L = np.sum(P[u] * c) + np.sum(P[v]**2)", parameters, data | {"v": data["u"][::-1].copy()})
+    assert derived(other)[-1] == "dP = np.eye(len(P))[u].mT @ c + 2 * (np.eye(len(P))[v].mT @ P[v])"
+
+
+def test_what_is_multiplied_by_the_same_matrix_is_added_up_first_and_may_come_to_nothing():
+    parameters, data = numbers(R=(3, 3), w=(3, 2)), numbers(X=(4, 3), y=(4, 2))
+    found = derive("G = R.T @ R\nL = np.sum((G - np.eye(3))**2) + w.sum()", parameters, data)
+    assert "dR = R @ (dG.mT + dG)" in derived(found)
+    assert_right(found, parameters, data)
+    nothing = derive(
+        "L = np.sum(X @ w * y) - 2 * np.sum(X @ (w * 0.5) * y) + np.sum(R) + np.sum(w**2)", parameters, data
+    )
+    assert_right(nothing, parameters, data)
+
+
+def test_columns_that_are_added_become_columns_together():
+    lines = "f = K @ w\nL = np.sum(f**2) + w @ K @ w"
+    found = derive(lines, numbers(K=(3, 3), w=(3,)), {})
+    assert "dK = (df + w)[:, None] * w" in derived(found)
+    assert_right(found, numbers(K=(3, 3), w=(3,)), {})
+
+
 def test_a_mask_that_is_met_twice_stands_once():
     found = derive("L = np.sum(np.maximum(w, 0) * (w > 0) * (w > 0))", numbers(w=(2, 3)), {})
     assert derived(found) == ["dw = 1.0 * (w > 0)"]
