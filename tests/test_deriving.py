@@ -690,6 +690,35 @@ def test_columns_that_are_added_become_columns_together():
     assert_right(found, numbers(K=(3, 3), w=(3,)), {})
 
 
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("m = np.exp(z)\nL = m.sum() - np.sum(z * y)", ["dz = m - y"]),
+        ("m = 0.5 * (z - y)**2 + np.exp(z)\nL = np.sum(m)", ["dz = z - y + np.exp(z)"]),
+        ("s = 1 / (1 + np.exp(-z))\nL = s.sum()", ["dz = s * (1 - s)"]),
+        ("m = z + b\nL = m.sum() + np.sum(z**2)", ["dm = np.ones_like(m)", "db = dm.sum(axis=0)", "dz = dm + 2 * z"]),
+    ],
+)
+def test_a_gradient_of_ones_has_no_line_where_it_would_only_be_a_factor(lines, expected):
+    parameters, data = numbers(w=(3, 2), b=(2,)), numbers(X=(4, 3), y=(4, 2))
+    parameters = {name: value for name, value in parameters.items() if name == "w" or name in lines}
+    found = derive(f"z = X @ w\n{lines}", parameters, data)
+    assert {*derived(found)} == {*expected, "dw = X.mT @ dz"}
+    assert_right(found, parameters, data)
+    wanted = derive(f"z = X @ w\n{lines}", parameters, data, lines[0])
+    assert f"d{lines[0]} = np.ones_like({lines[0]})" in derived(wanted)
+
+
+def test_a_product_with_the_identity_is_not_written():
+    parameters, k = numbers(R=(3, 3), M=(3, 3)), {"k": np.arange(9).reshape(3, 3)}
+    found = derive("L = np.sum((R.T @ M) * np.eye(3))", parameters, {})
+    assert derived(found) == ["dR = M", "dM = R"]
+    assert_right(found, parameters, {})
+    whole_numbers = derive("L = np.sum((k @ R.T) * np.eye(3)) + np.sum(M)", parameters, k)  # these become floats
+    assert "dR = 1.0 * k" in derived(whole_numbers)
+    assert_right(whole_numbers, parameters, k)
+
+
 def test_a_mask_that_is_met_twice_stands_once():
     found = derive("L = np.sum(np.maximum(w, 0) * (w > 0) * (w > 0))", numbers(w=(2, 3)), {})
     assert derived(found) == ["dw = 1.0 * (w > 0)"]

@@ -81,7 +81,7 @@ class Backward(Structure):
         if upstream is None and can_be_left_out:
             if not arrived:
                 return
-            is_short = _is_constant(node, terms) or self._goes_into_scores(node, terms) or self._cancels(node, terms)
+            is_short = self._is_plain(node, terms) or self._goes_into_scores(node, terms) or self._cancels(node, terms)
         else:
             is_short = upstream is not None and not arrived
         self._ready[node] = Grad(terms, node, arrived[0].rules if len(arrived) == 1 else ())
@@ -95,6 +95,17 @@ class Backward(Structure):
             named = self.graph.gradient(gradient, node)
             named.is_fixed = expression.op == "number"
             self._ready[node] = Grad([one(named)], node)
+
+    def _is_plain(self, node: Node, terms: list[Term]) -> bool:
+        """Whether the gradient of one number is the same whatever is learnt, or all are 1 and only multiply a slope."""
+        is_one = len(terms) == 1 and terms[0] == UNIT and self._multiplies(self.graph.meaning[node])
+        return is_one or (node.shape == () and all(each.is_fixed for term in terms for each in term.powers))
+
+    def _multiplies(self, node: Node) -> bool:
+        """Whether the gradient of a node meets slopes in its own shape, whichever way it goes."""
+        if node.op in ("+", "-", "neg", "*"):
+            return all(self._multiplies(part) for part in node.parts if part.needs)
+        return self._layer(node) is not None or (node.op in RULES and RULES[node.op].name in ("slope", "power"))
 
     def _goes_into_scores(self, node: Node, terms: list[Term]) -> bool:
         """Whether the gradient of probabilities, or of their logarithms, is simpler as a part of that of the scores."""
@@ -288,11 +299,6 @@ class Backward(Structure):
         self.push(S, Grad([*terms, *sums], P, rules))
 
 
-def _is_constant(node: Node, terms: list[Term]) -> bool:
-    """Whether the gradient of one number is the same whatever is learnt: it is written where it is used."""
-    return node.shape == () and all(each.is_fixed for term in terms for each in term.powers)
-
-
 def _is_cheap(terms: list[Term]) -> bool:
     """Whether a gradient is short enough to be written more than once."""
     varying = {node: power for term in terms for node, power in term.powers.items() if not node.is_fixed}
@@ -300,5 +306,5 @@ def _is_cheap(terms: list[Term]) -> bool:
         return not varying
     (node, power), *others = varying.items()
     is_moved = node.op == "mT" or (node.op == "index" and {*node.args[1]} <= {":", None})
-    is_named = (node.args[0] if is_moved else node).op == "name"
+    is_named = (node.args[0] if is_moved else node).op in ("name", "eye")
     return not others and len(terms[0].powers) == 1 and power == 1 and is_named

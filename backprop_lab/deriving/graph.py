@@ -93,6 +93,8 @@ class Graph:
         match op, getattr(first, "op", ""):
             case ("mT", "mT") | ("neg", "neg"):
                 return first.args[0]  # type: ignore[no-any-return]
+            case "@" | "mT", _ if self.is_read and "eye" in [part.op for part in args]:
+                return next((part for part in args if part.op != "eye"), first)  # type: ignore[no-any-return]
             case "mT" | "@", "neg" if self.is_read:
                 return self.make("neg", self.make(op, first.args[0], *args[1:]))
             case "neg", "*" | "/" if self.is_read and _leads_with_minus(first):
