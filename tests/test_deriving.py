@@ -546,6 +546,16 @@ def test_a_length_that_has_a_name_is_one_wherever_a_gradient_needs_it(lines):
     assert_right(derive(f"{lines}\nL = np.sum(h**2)", parameters, data), parameters, data)
 
 
+def test_lengths_of_a_reshape_are_called_by_their_names_and_the_last_is_what_is_left():
+    parameters, data = numbers(W=(3, 4), v=(8,)), numbers(X=(5, 2, 3))
+    found = derive("B, T, _ = X.shape\nH = (X @ W).reshape(B, -1)\nL = np.sum((H * v)**2)", parameters, data)
+    assert "dW = (X.mT @ dH.reshape(B, T, -1)).sum(axis=0)" in derived(found)
+    assert_right(found, parameters, data)
+    flat = derive("H = (c @ W).reshape(2, 2)\nL = np.sum(H**3) + v.sum()", parameters, numbers(c=(3,)))
+    assert "dW = dH.reshape(-1) * c[:, None]" in derived(flat)
+    assert_right(flat, parameters, numbers(c=(3,)))
+
+
 @pytest.mark.parametrize(
     ("typed", "shown"),
     [

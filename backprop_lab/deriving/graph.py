@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from backprop_lab.deriving.nodes import Length, Node, Shape
+from backprop_lab.deriving.nodes import SIZES, Length, Node, Shape
 from backprop_lab.deriving.shapes import check_meant, lengths, shape_of
 
 
@@ -51,6 +51,7 @@ class Graph:
         """Add a value that a line computes."""
         self.names[name] = new = self.name(name, node.shape, node.kind)
         new.needs, new.is_fixed = node.needs, node.is_fixed
+        new.args += (node,) * (node.op in SIZES)  # how long it is
         self.meaning[new] = node
         if node.op not in ("name", "number"):
             self.named.setdefault(node, new)
@@ -164,7 +165,7 @@ class Graph:
     def sizes(self, node: Node) -> Any:
         """The shape of a node, as a person writes it: that of a value, or length by length."""
         whole = self._whole(node)
-        return whole or tuple(self.meant(self.size(node, axis)) for axis in range(len(node.shape)))
+        return whole or tuple(self.size(node, axis) for axis in range(len(node.shape)))
 
     def count(self, node: Node, axes: tuple[int, ...] | None) -> list[Node]:
         """How many numbers lie along some axes of a node, or all: y.size, or the factors of a product."""

@@ -137,7 +137,9 @@ class Structure:
     def _reshape(self, node: Node, grad: Grad) -> None:
         X = node.args[0]
         number, dY = self.whole(node, grad)
-        found = dY if dY.is_fixed else self.graph.make("reshape", dY, self.graph.sizes(X))
+        found = dY if dY.is_fixed else self.graph.make("reshape", dY, sizes := self.graph.sizes(X))
+        if found.op == "reshape" and isinstance(sizes, tuple) and isinstance(sizes[-1], Node):
+            found = self.graph.make("reshape", dY, (*sizes[:-1], -1))
         self.give(X, number, found, self.passed(grad, "reshape", node))
 
     def _transpose(self, node: Node, grad: Grad) -> None:
