@@ -371,6 +371,77 @@ def test_an_idiom_is_written_as_a_person_writes_it(lines, expected):
 
 
 @pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("s = 1 / (1 + np.exp(-2 * (z - 1)))", "dz = 2 * ds * s * (1 - s)"),
+        ("s = 1 / (1 + np.exp(-k * z))", "dz = ds * s * (1 - s) * k"),
+        ("s = 1 / (1 + np.exp(-z / k))", "dz = ds * s * (1 - s) / k"),
+        ("s = 1 / (1 + np.exp(z))", "dz = -ds * s * (1 - s)"),
+        ("s = 1 / (1 + np.exp(k - z))", "dz = ds * s * (1 - s)"),
+        ("s = np.log(1 + np.exp(z))", "dz = ds / (1 + np.exp(-z))"),
+        ("s = np.log(1 + np.exp(-z))", "dz = -ds / (1 + np.exp(z))"),
+        ("s = np.log1p(np.exp(k * z))", "dz = ds * k / (1 + np.exp(-(k * z)))"),
+        ("s = np.log1p(np.exp(-k * z))", "dz = -ds * k / (1 + np.exp(k * z))"),
+        ("E = np.exp(-k * z)\ns = np.log(1 + E)", "dz = -ds * k / (1 + np.exp(k * z))"),
+        ("s = np.log(1 / (1 + np.exp(-z)))", "dz = ds / (1 + np.exp(z))"),
+        ("s = np.logaddexp(0, -k * z)", "dz = -ds * k / (1 + np.exp(k * z))"),
+    ],
+)
+def test_a_sigmoid_and_a_softplus_are_seen_whatever_goes_into_them(lines, expected):
+    lines = f"z = X @ w\n{lines}\nL = np.sum(s**2)"
+    parameters, data = numbers(w=(3, 2)), numbers(X=(4, 3)) | {"k": np.array(0.7)}
+    found = derive(lines, parameters, data)
+    assert [line.name for line in found.lines if line.name not in found.own] == ["ds", "dz", "dw"]
+    assert derived(found)[1] == expected
+    assert_right(found, parameters, data)
+
+
+def test_a_sigmoid_inside_a_line_gets_a_name_as_it_stands_twice_in_its_slope():
+    found = derive(
+        "z = X @ w\nh = z * (1 / (1 + np.exp(-2 * z)))\nL = np.sum(h**2)", numbers(w=(3, 1)), numbers(X=(4, 3))
+    )
+    assert derived(found)[:4] == [
+        "h_ratio = 1 / (1 + np.exp(-2 * z))",
+        "dh = 2 * h",
+        "dh_ratio = dh * z",
+        "dz = h_ratio * (dh + 2 * dh_ratio * (1 - h_ratio))",
+    ]
+    assert_right(found, numbers(w=(3, 1)), numbers(X=(4, 3)))
+
+
+def test_a_sigmoid_that_has_a_name_keeps_its_gradient_below_a_logarithm():
+    found = derive("p = 1 / (1 + np.exp(-X @ w))\nL = -np.log(p).sum()", numbers(w=(3, 1)), numbers(X=(4, 3)))
+    assert derived(found) == ["dp = -1 / p", "dw = X.mT @ (dp * p * (1 - p))"]
+
+
+def test_a_sigmoid_with_a_slope_that_is_learnt_names_one_gradient_on_the_way_that_of_its_argument():
+    lines = "z = X @ w\ns = 1 / (1 + np.exp(-k * z))\nL = np.sum(s**2)"
+    found = derive(lines, numbers(w=(3, 1), k=()), numbers(X=(4, 3)))
+    assert derived(found)[:3] == ["s_prod = -k * z", "ds = 2 * s", "ds_prod = -ds * s * (1 - s)"]
+    assert [line.name for line in found.lines if line.role == "gradient"] == ["ds", "ds_prod", "dk", "dz", "dw"]
+    assert_right(found, numbers(w=(3, 1), k=()), numbers(X=(4, 3)))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "L = c * np.sqrt(np.sum(W**2))**2",
+        "n = np.sqrt(np.sum(W**2))**2\nL = c * n",
+        "L = c * np.sqrt((W**2).sum())**2.0",
+    ],
+)
+def test_the_square_of_a_root_is_what_stands_under_it_also_at_0(lines):
+    found = derive(lines, numbers(W=(3, 2)), {"c": np.array(3.0)})
+    assert derived(found) == ["dW = 2 * c * W"]
+    assert_right(found, numbers(W=(3, 2)), {"c": np.array(3.0)})
+    given = {"W": np.zeros((3, 2)), "c": np.array(3.0)}
+    np.testing.assert_array_equal(run(codes(found), given)["dW"], 0)
+    higher = derive("L = np.sum(np.sqrt(np.sum(W**2, axis=1))**4)", numbers(W=(3, 2)), {})
+    assert derived(higher) == ["dW = 4 * (W**2).sum(axis=1, keepdims=True) * W"]
+    assert_right(higher, numbers(W=(3, 2)), {})
+
+
+@pytest.mark.parametrize(
     "lines",
     [
         "E = np.exp(z)\ns = E.sum(axis=1, keepdims=True)\nh = E / s\nL = np.sum(h**2) + np.sum(s) + np.sum(E**2)",
@@ -475,6 +546,16 @@ def test_a_length_that_has_a_name_is_one_wherever_a_gradient_needs_it(lines):
     assert_right(derive(f"{lines}\nL = np.sum(h**2)", parameters, data), parameters, data)
 
 
+def test_lengths_of_a_reshape_are_called_by_their_names_and_the_last_is_what_is_left():
+    parameters, data = numbers(W=(3, 4), v=(8,)), numbers(X=(5, 2, 3))
+    found = derive("B, T, _ = X.shape\nH = (X @ W).reshape(B, -1)\nL = np.sum((H * v)**2)", parameters, data)
+    assert "dW = (X.mT @ dH.reshape(B, T, -1)).sum(axis=0)" in derived(found)
+    assert_right(found, parameters, data)
+    flat = derive("H = (c @ W).reshape(2, 2)\nL = np.sum(H**3) + v.sum()", parameters, numbers(c=(3,)))
+    assert "dW = dH.reshape(-1) * c[:, None]" in derived(flat)
+    assert_right(flat, parameters, numbers(c=(3,)))
+
+
 @pytest.mark.parametrize(
     ("typed", "shown"),
     [
@@ -542,6 +623,19 @@ def test_matrices_that_are_stacked_or_shared_by_a_stack_have_gradients_in_their_
     assert_right(derive("L = np.sum((x @ w)**2)", numbers(x=x, w=w), {}), numbers(x=x, w=w), {})
 
 
+def test_a_product_is_turned_as_it_stands_in_the_lines():
+    parameters, data = numbers(a=(2, 3), b=(3, 2), c=(2, 4)), numbers(X=(5, 2), A=(5, 5))
+    whole = derive("L = np.sum((a @ b @ c).T**2)", parameters, {})  # its parts have gradients with names
+    assert {"dL_in = dL_in2 @ c.mT", "dc = L_in.mT @ dL_in2"} <= {*derived(whole)}
+    assert_right(whole, parameters, {})
+    turned = derive("e = (X @ b.mT).T\nL = np.sum(e**2) + np.sum(a) + np.sum(c)", parameters | numbers(X=(5, 2)), {})
+    assert {"dX = de.mT @ b", "db = de @ X"} <= {*derived(turned)}
+    assert_right(turned, parameters | numbers(X=(5, 2)), {})
+    layer = derive("Z = A @ X @ a\nL = np.sum(np.tanh(Z)) + np.sum(b) + np.sum(c)", parameters, data)
+    assert "da = (A @ X).mT @ dZ" in derived(layer)
+    assert_right(layer, parameters, data)
+
+
 @pytest.mark.parametrize("items", ["0, 1", "0, k", "0, 1:", "0, None, :", "0, :, None", "0", "0, ..., k"])
 def test_what_is_picked_of_a_sum_that_has_kept_its_axis_is_no_more_than_that(items):
     lines, parameters = f"m = (x**2).sum(axis=0, keepdims=True)[{items}]\nL = np.sum(m[None]**2)", numbers(x=(2, 3))
@@ -561,6 +655,78 @@ def test_axes_that_are_summed_or_added_one_after_another_are_written_at_once():
     assert "db = (dZ * x).sum(axis=(0, 2, 3))" in derived(scaled)
     for found in (convolved, pooled, scaled):
         assert_right(found, parameters, data)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("r = z.sum(axis=1)\nh = z / r[:, None]", "dr = -(dh * h).sum(axis=1) / r"),
+        ("r = z.max(axis=1)[:, None]\nm = r[:, 0]\nh = z * m[:, None]", "dr = dm[:, None]"),
+        ("r = z.sum(axis=1, keepdims=True)\nm = r[:, 0]\nh = z * m[:, None]", "dm = (dh * z).sum(axis=1)"),
+        ("r = z[:, :1]\nm = r[:, 0][:, None]\nh = z * m", "dr = dm"),
+    ],
+)
+def test_an_axis_that_is_put_in_and_taken_out_again_is_left_out(lines, expected):
+    parameters, data = numbers(w=(3, 2)), numbers(X=(4, 3))
+    found = derive(f"z = X @ w\n{lines}\nL = np.sum(h**2)", parameters, data)
+    assert expected in derived(found)
+    assert_right(found, parameters, data)
+
+
+def test_rows_that_are_looked_up_twice_are_added_up_before_they_go_back():
+    parameters, data = numbers(P=(4, 2)), numbers(c=(5, 2), lam=()) | {"u": np.array([0, 3, 3, 1, 0])}
+    twice = derive("L = np.sum(P[u] * c) + 0.5 * lam * np.sum(P[u]**2)", parameters, data)
+    assert derived(twice)[-1] == "dP = np.eye(len(P))[u].mT @ (c + lam * P[u])"
+    assert_right(twice, parameters, data)
+    other = derive("L = np.sum(P[u] * c) + np.sum(P[v]**2)", parameters, data | {"v": data["u"][::-1].copy()})
+    assert derived(other)[-1] == "dP = np.eye(len(P))[u].mT @ c + 2 * (np.eye(len(P))[v].mT @ P[v])"
+
+
+def test_what_is_multiplied_by_the_same_matrix_is_added_up_first_and_may_come_to_nothing():
+    parameters, data = numbers(R=(3, 3), w=(3, 2)), numbers(X=(4, 3), y=(4, 2))
+    found = derive("G = R.T @ R\nL = np.sum((G - np.eye(3))**2) + w.sum()", parameters, data)
+    assert "dR = R @ (dG.mT + dG)" in derived(found)
+    assert_right(found, parameters, data)
+    nothing = derive(
+        "L = np.sum(X @ w * y) - 2 * np.sum(X @ (w * 0.5) * y) + np.sum(R) + np.sum(w**2)", parameters, data
+    )
+    assert_right(nothing, parameters, data)
+
+
+def test_columns_that_are_added_become_columns_together():
+    lines = "f = K @ w\nL = np.sum(f**2) + w @ K @ w"
+    found = derive(lines, numbers(K=(3, 3), w=(3,)), {})
+    assert "dK = (df + w)[:, None] * w" in derived(found)
+    assert_right(found, numbers(K=(3, 3), w=(3,)), {})
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("m = np.exp(z)\nL = m.sum() - np.sum(z * y)", ["dz = m - y"]),
+        ("m = 0.5 * (z - y)**2 + np.exp(z)\nL = np.sum(m)", ["dz = z - y + np.exp(z)"]),
+        ("s = 1 / (1 + np.exp(-z))\nL = s.sum()", ["dz = s * (1 - s)"]),
+        ("m = z + b\nL = m.sum() + np.sum(z**2)", ["dm = np.ones_like(m)", "db = dm.sum(axis=0)", "dz = dm + 2 * z"]),
+    ],
+)
+def test_a_gradient_of_ones_has_no_line_where_it_would_only_be_a_factor(lines, expected):
+    parameters, data = numbers(w=(3, 2), b=(2,)), numbers(X=(4, 3), y=(4, 2))
+    parameters = {name: value for name, value in parameters.items() if name == "w" or name in lines}
+    found = derive(f"z = X @ w\n{lines}", parameters, data)
+    assert {*derived(found)} == {*expected, "dw = X.mT @ dz"}
+    assert_right(found, parameters, data)
+    wanted = derive(f"z = X @ w\n{lines}", parameters, data, lines[0])
+    assert f"d{lines[0]} = np.ones_like({lines[0]})" in derived(wanted)
+
+
+def test_a_product_with_the_identity_is_not_written():
+    parameters, k = numbers(R=(3, 3), M=(3, 3)), {"k": np.arange(9).reshape(3, 3)}
+    found = derive("L = np.sum((R.T @ M) * np.eye(3))", parameters, {})
+    assert derived(found) == ["dR = M", "dM = R"]
+    assert_right(found, parameters, {})
+    whole_numbers = derive("L = np.sum((k @ R.T) * np.eye(3)) + np.sum(M)", parameters, k)  # these become floats
+    assert "dR = 1.0 * k" in derived(whole_numbers)
+    assert_right(whole_numbers, parameters, k)
 
 
 def test_a_mask_that_is_met_twice_stands_once():

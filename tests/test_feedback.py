@@ -682,7 +682,7 @@ dW1 = X.T @ dy_pred + 0.1 * (W1**2).sum() | the square of the weights is still t
 """,
     "latent": """
 L = ((s * e - x)**2).sum() - 0.5 * (1 + lv - s).sum() / len(x) | s used where np.exp(lv) was meant
-dlv = ds * s / 2 | lv affects the loss along several paths, and without `1 / len(x)`
+dlv = ds * s / 2 | lv affects the loss along several paths, and without `(np.exp(lv) - 1) / len(x)`
 """,
     "twins": """
 dW = x1.T @ du - x2.T @ dv | a `-` where `+` was meant

@@ -81,7 +81,7 @@ class Backward(Structure):
         if upstream is None and can_be_left_out:
             if not arrived:
                 return
-            is_short = _is_constant(node, terms) or self._goes_into_scores(node, terms) or self._cancels(node, terms)
+            is_short = self._is_plain(node, terms) or self._goes_into_scores(node, terms) or self._cancels(node, terms)
         else:
             is_short = upstream is not None and not arrived
         self._ready[node] = Grad(terms, node, arrived[0].rules if len(arrived) == 1 else ())
@@ -95,6 +95,17 @@ class Backward(Structure):
             named = self.graph.gradient(gradient, node)
             named.is_fixed = expression.op == "number"
             self._ready[node] = Grad([one(named)], node)
+
+    def _is_plain(self, node: Node, terms: list[Term]) -> bool:
+        """Whether the gradient of one number is the same whatever is learnt, or all are 1 and only multiply a slope."""
+        is_one = len(terms) == 1 and terms[0] == UNIT and self._multiplies(self.graph.meaning[node])
+        return is_one or (node.shape == () and all(each.is_fixed for term in terms for each in term.powers))
+
+    def _multiplies(self, node: Node) -> bool:
+        """Whether the gradient of a node meets slopes in its own shape, whichever way it goes."""
+        if node.op in ("+", "-", "neg", "*"):
+            return all(self._multiplies(part) for part in node.parts if part.needs)
+        return self._layer(node) is not None or (node.op in RULES and RULES[node.op].name in ("slope", "power"))
 
     def _goes_into_scores(self, node: Node, terms: list[Term]) -> bool:
         """Whether the gradient of probabilities, or of their logarithms, is simpler as a part of that of the scores."""
@@ -161,8 +172,12 @@ class Backward(Structure):
         elif (whole := self._layer(node)) is not None:
             rule, X = whole
             self._inside |= self._names_between(node, X)
-            factor = slope(self.graph, rule.gradients[0], X=X, Y=self.graph.value(node))
-            self._by_slope(X, grad, factor, Passed("slope", rule.name, self.graph.value(node), X))
+            found_Y, how = self.graph.value(node), "minus" if rule.gradients[0].startswith("-") else ""
+            if rule.name == "sigmoid" and found_Y is node:  # it stands twice in its slope
+                self.parts[node] = None  # until then, some name stands for it
+                found_Y = self.graph.name("Y", node.shape)
+            factor = slope(self.graph, rule.gradients[0], X=X, Y=found_Y)
+            self._by_slope(X, grad, factor, Passed("slope", rule.name, found_Y, X, how=how))
         else:
             if sum(part.needs for part in node.parts) > 1 and not is_line and not _is_cheap(grad.terms):
                 self.parts[node] = None  # until then, some name stands for its gradient
@@ -217,8 +232,9 @@ class Backward(Structure):
     def _layer(self, node: Node) -> tuple[Rule, Node] | None:
         """The layer that a node is as a whole: see `layer`."""
         whole = layer(self.graph, node)
-        is_apart = whole and any(each.args[0] in self.apart for each in self._names_between(node, whole[1]))
-        return None if is_apart else whole
+        between = {name.args[0] for name in self._names_between(node, whole[1])} if whole else set()
+        is_called = whole and whole[0].name == "log-sigmoid" and between  # a sigmoid with a name has a gradient too
+        return None if is_called or between & self.apart else whole
 
     def _names_between(self, node: Node, X: Node) -> set[Node]:
         """The values of which a node is made, down to one part of it."""
@@ -248,7 +264,7 @@ class Backward(Structure):
     def _power(self, node: Node) -> Term | None:
         """The slope of X ** n by its own value where that is shorter: rstd = (var + e) ** -0.5 has -0.5 * rstd**3."""
         Y, X, n = self.graph.value(node), node.args[0], number_of(node.args[1])
-        if not n or Y is node or (X.op == "name" and n > 0):
+        if not n or Y is node or (X.op in ("name", "sqrt") and n > 0):
             return None
         exact = Fraction(repr(n))
         power = (exact - 1) / exact
@@ -283,16 +299,12 @@ class Backward(Structure):
         self.push(S, Grad([*terms, *sums], P, rules))
 
 
-def _is_constant(node: Node, terms: list[Term]) -> bool:
-    """Whether the gradient of one number is the same whatever is learnt: it is written where it is used."""
-    return node.shape == () and all(each.is_fixed for term in terms for each in term.powers)
-
-
 def _is_cheap(terms: list[Term]) -> bool:
     """Whether a gradient is short enough to be written more than once."""
     varying = {node: power for term in terms for node, power in term.powers.items() if not node.is_fixed}
     if len(terms) > 1 or not varying:
         return not varying
     (node, power), *others = varying.items()
-    is_spread = node.op == "index" and node.args[0].op == "name" and {*node.args[1]} <= {":", None}
-    return not others and len(terms[0].powers) == 1 and power == 1 and (node.op == "name" or is_spread)
+    is_moved = node.op == "mT" or (node.op == "index" and {*node.args[1]} <= {":", None})
+    is_named = (node.args[0] if is_moved else node).op in ("name", "eye")
+    return not others and len(terms[0].powers) == 1 and power == 1 and is_named

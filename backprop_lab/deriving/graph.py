@@ -3,13 +3,18 @@
 from collections.abc import Collection
 from typing import Any
 
-from backprop_lab.deriving.nodes import Length, Node, Shape
+from backprop_lab.deriving.nodes import SIZES, Length, Node, Shape
 from backprop_lab.deriving.shapes import check_meant, lengths, shape_of
 
 
 def spreading(axes: Collection[int], n: int) -> tuple[Any, ...]:
     """The items of an index that brings back, with length 1, some of n axes, over which a sum was taken."""
     return tuple(None if k in axes else ":" for k in range(n))
+
+
+def _leads_with_minus(node: Node) -> bool:
+    """Whether a product is written with a minus in front of it, as -k * x is."""
+    return node.op == "neg" or (node.op in ("*", "/") and _leads_with_minus(node.args[0]))
 
 
 class AmbiguousError(ValueError):
@@ -46,6 +51,7 @@ class Graph:
         """Add a value that a line computes."""
         self.names[name] = new = self.name(name, node.shape, node.kind)
         new.needs, new.is_fixed = node.needs, node.is_fixed
+        new.args += (node,) * (node.op in SIZES)  # how long it is
         self.meaning[new] = node
         if node.op not in ("name", "number"):
             self.named.setdefault(node, new)
@@ -88,9 +94,15 @@ class Graph:
         match op, getattr(first, "op", ""):
             case ("mT", "mT") | ("neg", "neg"):
                 return first.args[0]  # type: ignore[no-any-return]
-            case "mT", "@" if min(len(part.shape) for part in first.args) > 1:
-                a, b = first.args
-                return self.make("@", self.make("mT", b), self.make("mT", a))
+            case "@" | "mT", _ if self.is_read and "eye" in [part.op for part in args]:
+                return next((part for part in args if part.op != "eye"), first)  # type: ignore[no-any-return]
+            case "mT" | "@", "neg" if self.is_read:
+                return self.make("neg", self.make(op, first.args[0], *args[1:]))
+            case "neg", "*" | "/" if self.is_read and _leads_with_minus(first):
+                return self.make(first.op, self.make("neg", first.args[0]), first.args[1])
+            case "mT", "@" if self.is_read and "mT" in (first.args[0].op, first.args[1].op):
+                a, b = (self.make("mT", part) for part in first.args)
+                return self.make("@", b, a)
             case ">", "maximum" if args[1] in first.args:
                 return self.make(">", *(part for part in first.args if part is not args[1]), args[1])
             case "index", "reduce" if first.args[2] and args[1] == tuple(
@@ -107,6 +119,10 @@ class Graph:
                 of, axes, _, name = first.args
                 if lengths(args[1]) == tuple(n for k, n in enumerate(of.shape) if k not in axes):
                     return self.make("reduce", of, axes if len(axes) < len(of.shape) else None, False, name)
+            case "index", "index" if {*args[1], *first.args[1]} <= {":", None, 0} and shape_of(op, args)[
+                0
+            ] == first.args[0].shape:  # axes of length 1, put in and taken out again
+                return first.args[0]  # type: ignore[no-any-return]
             case "index", "index" if {*args[1], *first.args[1]} <= {":", None}:
                 inner = iter(first.args[1])
                 return self.make("index", first.args[0], tuple(item and next(inner) for item in args[1]))
@@ -149,7 +165,7 @@ class Graph:
     def sizes(self, node: Node) -> Any:
         """The shape of a node, as a person writes it: that of a value, or length by length."""
         whole = self._whole(node)
-        return whole or tuple(self.meant(self.size(node, axis)) for axis in range(len(node.shape)))
+        return whole or tuple(self.size(node, axis) for axis in range(len(node.shape)))
 
     def count(self, node: Node, axes: tuple[int, ...] | None) -> list[Node]:
         """How many numbers lie along some axes of a node, or all: y.size, or the factors of a product."""

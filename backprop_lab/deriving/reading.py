@@ -148,10 +148,10 @@ class Reader:
                 if b or not isinstance(op, ast.FloorDiv):
                     return WHOLE[type(op)](a, b)
             case ast.Name() | ast.Call() | ast.Subscript() | ast.Attribute():
-                node = self.graph.meant(self.read(tree))
-                if node.op in SIZES:
+                node = self.read(tree)
+                if (meant := self.graph.meant(node)).op in SIZES:
                     return node
-                if isinstance(whole := number_of(node), int):
+                if isinstance(whole := number_of(meant), int):
                     return whole
         raise RefusedError(f"`{ast.unparse(tree)}` must be a whole number known from the start, such as 1 or len(X)")
 

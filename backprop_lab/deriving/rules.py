@@ -52,8 +52,12 @@ BY_CELL = (  # each line is the gradient of Y times a slope, cell by cell
 )  # fmt: skip
 LAYERS = (  # what matches as a whole comes before its parts
     _rule("sigmoid", "1 / (1 + np.exp(-{X}))", "{dY} * {Y} * (1 - {Y})"),
+    _rule("sigmoid", "1 / (1 + np.exp({X}))", "-{dY} * {Y} * (1 - {Y})"),
     _rule("silu", "{X} / (1 + np.exp(-{X}))", "{dY} * (1 + {X} - {Y}) / (1 + np.exp(-{X}))"),
     _rule("softplus", "np.logaddexp(0, {X})", "{dY} / (1 + np.exp(-{X}))"),
+    _rule("log-sigmoid", "np.log(1 / (1 + np.exp({X})))", "-{dY} / (1 + np.exp(-{X}))"),
+    _rule("softplus", "np.log(1 + np.exp({X}))", "{dY} / (1 + np.exp(-{X}))"),
+    _rule("softplus", "np.log1p(np.exp({X}))", "{dY} / (1 + np.exp(-{X}))"),
     _rule("relu", "np.maximum({X}, 0)", "{dY} * ({Y} > 0)"),
     _rule("relu", "np.maximum(0, {X})", "{dY} * ({Y} > 0)"),
 )

@@ -187,9 +187,10 @@ def lengths(sizes: Any) -> Shape:
 
 
 def length(size: Any) -> int:
-    """A size as a length: a plain number, or one that is written as len(X), X.shape[1] or X.size."""
+    """A size as a length: a plain number, one that is written as len(X), X.shape[1] or X.size, or a name of that."""
     if not isinstance(size, Node):
         return int(size)
+    size = size.args[1] if size.op == "name" else size
     shape, at = size.args[0].shape, {"len": 0, "axis": size.args[-1]}.get(size.op)
     return math.prod(shape) if at is None else shape[at]
 

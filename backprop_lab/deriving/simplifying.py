@@ -58,7 +58,8 @@ def product_of(node: Node) -> Term:
     if op == "sqrt":
         return one(args[0], HALF)
     if op == "**" and (power := number_of(args[1])) is not None and number_of(args[0]) is None:
-        return one(args[0], Fraction(repr(power))) if power else UNIT
+        base, own = (args[0].args[0], HALF) if args[0].op == "sqrt" else (args[0], ONE)
+        return one(base, own * Fraction(repr(power))) if power else UNIT
     return one(node) if (number := number_of(node)) is None else Term(Fraction(repr(number)), {})
 
 
@@ -128,7 +129,7 @@ def total(graph: Graph, terms: Iterable[Term]) -> Node:
         return node_of(graph, found[0], is_float=True)
     ways, common = [_added(graph, found)], _common(found)
     if common.powers or common.number != 1:
-        rest = _added(graph, [term.times(common, -1) for term in found])
+        rest = total(graph, [term.times(common, -1) for term in found])
         ways.insert(0, node_of(graph, common.times(product_of(rest))))
     elif len(parts := _by_factor(found)) < len(found):
         ways.insert(0, _added(graph, [product_of(total(graph, part)) for part in parts]))
@@ -254,21 +255,30 @@ def _joined(graph: Graph, terms: list[Term]) -> list[Term]:
 
 
 def _summed_together(graph: Graph, terms: list[Term]) -> list[Term]:
-    """Terms that are sums over the same axes of values of one shape, as one sum."""
-    groups: dict[Any, list[Term]] = {}
+    """Terms that do the same with values of one shape, such as to add up their rows, as that of the sum of these."""
+    groups: dict[Any, list[tuple[Any, ...]]] = {}
     for term in terms:
-        first = next(iter(term.powers), None)
-        alone = first is not None and term.powers == {first: ONE} and first.op == "reduce" and first.args[3] == "sum"
-        groups.setdefault((first.args[1:], first.args[0].shape) if first and alone else id(term), []).append(term)
+        node: Any = next((each for each in term.powers if not each.is_fixed), None)
+        rest = term.times(one(node), -1) if node else term
+        at = _passes_sums(node) if node and all(each.is_fixed for each in rest.powers) else None
+        key = (node.op, *node.args[:at], *node.args[at + 1 :], node.args[at].shape) if at is not None else id(term)
+        groups.setdefault(key, []).append((term, node, at, rest))
     found = []
     for group in groups.values():
-        if len(group) == 1:
-            found.extend(group)
-        else:
-            inside = [product_of(next(iter(term.powers)).args[0]) for term in group]
-            each = [own._replace(number=own.number * term.number) for own, term in zip(inside, group, strict=True)]
-            found.append(one(graph.make("reduce", total(graph, each), *next(iter(group[0].powers)).args[1:])))
+        _, node, at, _ = group[0]
+        if len(group) > 1:
+            inside = total(graph, [rest.times(product_of(node.args[at])) for _, node, at, rest in group])
+            if inside.shape == node.args[at].shape:  # and not nothing
+                found.append(one(graph.make(node.op, *node.args[:at], inside, *node.args[at + 1 :])))
+                continue
+        found.extend(term for term, *_ in group)
     return found
+
+
+def _passes_sums(node: Node) -> int | None:
+    """The place of a part of a node that may be added to that of another one first, with the same result; or None."""
+    is_sum = (node.op, *node.args[3:]) == ("reduce", "sum") or (node.op == "index" and {*node.args[1]} <= {":", None})
+    return 1 if node.op == "@" else 0 if is_sum else None
 
 
 def summed(graph: Graph, term: Term, full: Node, target: Shape) -> Term:

@@ -137,7 +137,9 @@ class Structure:
     def _reshape(self, node: Node, grad: Grad) -> None:
         X = node.args[0]
         number, dY = self.whole(node, grad)
-        found = dY if dY.is_fixed else self.graph.make("reshape", dY, self.graph.sizes(X))
+        found = dY if dY.is_fixed else self.graph.make("reshape", dY, sizes := self.graph.sizes(X))
+        if found.op == "reshape" and isinstance(sizes, tuple) and isinstance(sizes[-1], Node):
+            found = self.graph.make("reshape", dY, (*sizes[:-1], -1))
         self.give(X, number, found, self.passed(grad, "reshape", node))
 
     def _transpose(self, node: Node, grad: Grad) -> None:
@@ -190,6 +192,11 @@ class Structure:
     def _sliced(self, node: Node, grad: Grad) -> None:
         """What a slice has left out gets 0."""
         X, items = node.args
+        how = "axis" if {*items} <= {":", None} else "slice"
+        passed = self.passed(grad, "index", node, how=how)
+        if how == "axis" and (terms := self._without_new(node, self.settled(node, grad))):
+            self.push(X, Grad(terms, X, passed))
+            return
         number, dY = self.whole(node, grad)
         own = iter(X.shape)
         returned: list[Any] = []  # items that bring back axes that are gone, and take away those that are new
@@ -205,7 +212,20 @@ class Structure:
             dY = self.graph.make("index", dY, (*returned,))
         if any(width != (0, 0) for width in widths):
             dY = self.graph.make("pad", dY, (*widths,))
-        self.give(X, number, dY, self.passed(grad, "index", node, how="axis" if {*items} <= {":", None} else "slice"))
+        self.give(X, number, dY, passed)
+
+    def _without_new(self, node: Node, terms: list[Term]) -> list[Term]:
+        """The terms without the axes that an index has put in; none if that is longer than to take them out of all."""
+        items, found = [0 if item is None else ":" for item in node.args[1]], []
+        for term in terms:
+            new = term._replace(powers={})
+            for factor, power in term.powers.items():
+                own = (*items[len(items) - len(factor.shape) :],)
+                new = new.times(one(self.graph.make("index", factor, own) if 0 in own else factor, power))
+            found.append(new)
+            if sum(each.op == "index" and each not in term.powers for each in new.powers) > 1:
+                return []
+        return found
 
     def _rows(self, node: Node, grad: Grad, axis: int) -> None:
         """What an index array picks along one axis: each gets what all its copies get."""

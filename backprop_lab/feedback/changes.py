@@ -84,6 +84,9 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
         case ast.BinOp(ast.BinOp(a, ast.MatMult() as op, b), ast.MatMult(), c):
             for kept, lost in (((a, c), b), ((b, c), a), ((a, b), c)):
                 yield ast.BinOp(kept[0], op, kept[1]), f"{ast.unparse(lost)} is missing"
+        case ast.Attribute(ast.BinOp(a, ast.MatMult(), b), "mT" | "T" as turned):
+            for kept_one, lost in ((a, b), (b, a)):
+                yield ast.Attribute(kept_one, turned), f"{ast.unparse(ast.Attribute(lost, turned))} is missing"
         case ast.BinOp(base, ast.Pow(), exponent):
             yield base, f"`** {ast.unparse(exponent)}` is missing"
         case ast.Subscript(ast.Call(ast.Attribute(ast.Name("np"), "eye")), ast.Name(labels)):
