@@ -172,12 +172,12 @@ class Backward(Structure):
         elif (whole := self._layer(node)) is not None:
             rule, X = whole
             self._inside |= self._names_between(node, X)
-            found_Y, how = self.graph.value(node), "minus" if rule.gradients[0].startswith("-") else ""
-            if rule.name == "sigmoid" and found_Y is node:  # it stands twice in its slope
+            out, how = self.graph.value(node), "minus" if rule.gradients[0].startswith("-") else ""
+            if rule.name == "sigmoid" and out is node:  # it stands twice in its slope
                 self.parts[node] = None  # until then, some name stands for it
-                found_Y = self.graph.name("Y", node.shape)
-            factor = slope(self.graph, rule.gradients[0], X=X, Y=found_Y)
-            self._by_slope(X, grad, factor, Passed("slope", rule.name, found_Y, X, how=how))
+                out = self.graph.name("Y", node.shape)
+            factor = slope(self.graph, rule.gradients[0], X=X, Y=out)
+            self._by_slope(X, grad, factor, Passed("slope", rule.name, out, X, how=how))
         else:
             if sum(part.needs for part in node.parts) > 1 and not is_line and not _is_cheap(grad.terms):
                 self.parts[node] = None  # until then, some name stands for its gradient

@@ -17,6 +17,12 @@ def _leads_with_minus(node: Node) -> bool:
     return node.op == "neg" or (node.op in ("*", "/") and _leads_with_minus(node.args[0]))
 
 
+def _puts_back(items: tuple[Any, ...], first: Node) -> bool:
+    """Whether an index takes out the axes, of length 1, that a first one has put in, or the other way round."""
+    are_axes = {*items, *first.args[1]} <= {":", None, 0}
+    return are_axes and shape_of("index", (first, items))[0] == first.args[0].shape
+
+
 class AmbiguousError(ValueError):
     """A line would hold, as a plain number, a length that stands for any number of samples."""
 
@@ -119,9 +125,7 @@ class Graph:
                 of, axes, _, name = first.args
                 if lengths(args[1]) == tuple(n for k, n in enumerate(of.shape) if k not in axes):
                     return self.make("reduce", of, axes if len(axes) < len(of.shape) else None, False, name)
-            case "index", "index" if {*args[1], *first.args[1]} <= {":", None, 0} and shape_of(op, args)[
-                0
-            ] == first.args[0].shape:  # axes of length 1, put in and taken out again
+            case "index", "index" if _puts_back(args[1], first):
                 return first.args[0]  # type: ignore[no-any-return]
             case "index", "index" if {*args[1], *first.args[1]} <= {":", None}:
                 inner = iter(first.args[1])
