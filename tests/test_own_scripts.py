@@ -1,5 +1,7 @@
 """Scripts as people write them around their lines: data, classes, loops, schedules, and the order of what is called."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -499,3 +501,144 @@ def test_a_loop_that_cannot_be_followed_names_the_line_that_stops_it():
 def test_what_a_name_may_stand_for_is_suggested_by_its_letter(name, meant):
     found = check_lines(f"dW1 = {name}.T @ dY1", RELU)
     assert f"names={{'{name}': '{meant}'}}" in str(found)
+
+
+def layers_of(problem, sizes):
+    numbers = [Linear(drawn((n, m)), drawn((1, m))) for n, m in pairwise(sizes)]
+    layers = [each for linear in numbers for each in (linear, Sigmoid())]
+    return Problem(Network(layers), HalfSquaredError(), drawn((problem, sizes[0])), drawn((problem, sizes[-1])), 0.1)
+
+
+DEEP, DEEP_ALONE = layers_of(5, (4, 5, 6, 2)), layers_of(1, (4, 5, 6, 2))
+NIELSEN = """
+def sigmoid(z):
+    return 1.0/(1.0+np.exp(-z))
+def sigmoid_prime(z):
+    return sigmoid(z)*(1-sigmoid(z))
+class Network(object):
+    def backprop(self, x, y):
+        nabla_b = [np.zeros(b.shape) for b in self.biases]
+        nabla_w = [np.zeros(w.shape) for w in self.weights]
+        activation = x
+        activations = [x]
+        zs = []
+        for b, w in zip(self.biases, self.weights):
+            z = np.dot(w, activation)+b
+            zs.append(z)
+            activation = sigmoid(z)
+            activations.append(activation)
+        delta = self.cost_derivative(activations[-1], y) * sigmoid_prime(zs[-1])
+        nabla_b[-1] = delta
+        nabla_w[-1] = np.dot(delta, activations[-2].transpose())
+        for l in range(2, self.num_layers):
+            z = zs[-l]
+            sp = sigmoid_prime(z)
+            delta = np.dot(self.weights[-l+1].transpose(), delta) * sp
+            nabla_b[-l] = delta
+            nabla_w[-l] = np.dot(delta, activations[-l-1].transpose())
+        return (nabla_b, nabla_w)
+    def cost_derivative(self, output_activations, y):
+        return (output_activations-y)
+"""
+ROWS_OF_LISTS = """
+A = X
+activations = [X]
+zs = []
+for W, b in zip(weights, biases):
+    Z = A @ W + b
+    zs.append(Z)
+    A = 1 / (1 + np.exp(-Z))
+    activations.append(A)
+delta = (activations[-1] - y) * activations[-1] * (1 - activations[-1])
+dWs = [None] * len(weights)
+dbs = [None] * len(weights)
+for i in range(len(weights) - 1, -1, -1):
+    dWs[i] = activations[i].T @ delta
+    dbs[i] = delta.sum(axis=0, keepdims=True)
+    if i > 0:
+        delta = delta @ weights[i].T * activations[i] * (1 - activations[i])
+"""
+OF_DICTIONARIES = """
+def s_prime(z):
+    s = 1/(1+np.exp(-z))
+    return s*(1-s)
+L = len(params) // 2
+grads = {}
+for l in reversed(range(1, L + 1)):
+    if l == L:
+        dA = cache["A" + str(L)] - y
+    else:
+        dA = dZ @ params[f"W{l + 1}"].T
+    dZ = dA * s_prime(cache[f"Z{l}"])
+    grads[f"W{l}"] = cache[f"A{l - 1}"].T @ dZ
+    grads[f"b{l}"] = dZ.sum(0, keepdims=True)
+"""
+OF_A_CHOICE = """
+deltas = [None] * 3
+for l in range(3)[::-1]:
+    error = activations[-1] - y if l == 2 else deltas[l + 1] @ weights[l + 1].T
+    deltas[l] = error * activations[l + 1] * (1 - activations[l + 1])
+grad_weights = [activations[0].T @ deltas[0], activations[1].T @ deltas[1], activations[2].T @ deltas[2]]
+"""
+OF_SLICES = """
+acts = [X]
+for W, b in zip(weights[:-1], biases[:-1]):
+    acts.append(sigmoid(acts[-1] @ W + b))
+acts.append(sigmoid(acts[-1] @ weights[-1] + biases[-1]))
+delta = (acts[-1] - y) * acts[-1] * (1 - acts[-1])
+for W, A, i in zip(reversed(weights), acts[::-1][1:], [2, 1, 0]):
+    dWs[i] = A.T @ delta
+    dbs[i] = delta.sum(axis=0, keepdims=True)
+    delta = delta @ W.T * A * (1 - A)
+"""
+OVER_LAYERS = {
+    "Nielsen": (NIELSEN, DEEP_ALONE, "dw3 db3 dw2 db2 dw1 db1"),
+    "lists": (ROWS_OF_LISTS, DEEP, "dW3 db3 dW2 db2 dW1 db1"),
+    "dictionaries": (OF_DICTIONARIES, DEEP, "dW3 db3 dW2 db2 dW1 db1"),
+    "slices": (OF_SLICES, DEEP, "dW3 db3 dW2 db2 dW1 db1"),
+    "a choice": (OF_A_CHOICE, DEEP, "dY3 dY2 dY1"),
+}
+
+
+@pytest.mark.parametrize(("text", "problem", "of"), OVER_LAYERS.values(), ids=OVER_LAYERS)
+def test_a_loop_over_layers_is_judged_turn_by_turn(text, problem, of):
+    found = check_lines(text, problem)
+    assert found.ok, found
+    assert {each.replace("w", "W") for each in of.split()} <= {line.of for line in found.lines}, found
+
+
+@pytest.mark.parametrize(
+    ("text", "right", "wrong", "of", "said"),
+    [
+        (NIELSEN, "self.weights[-l+1]", "self.weights[-l]", "dY2", "it stops with"),
+        (NIELSEN, "activations[-l-1]", "activations[-l]", "dW2", "used where A1 was meant"),
+        (NIELSEN, ", delta) * sp", ", delta)", "dY2", "the slope of the function"),
+        (
+            ROWS_OF_LISTS,
+            "* activations[i] * (1 - activations[i])",
+            "* activations[i] * activations[i]",
+            "dY2",
+            "`1 -` is missing",
+        ),
+        (ROWS_OF_LISTS, "dbs[i] = delta.sum(", "dbs[i] = delta.mean(", "db3", ""),
+        (OF_DICTIONARIES, "if l == L", "if l == 1", "", "cannot be told: what is W4?"),
+        (OF_DICTIONARIES, "dZ @ params", "dA @ params", "dH2", "used where dZ was meant"),
+        (OF_A_CHOICE, "deltas[l + 1] @ weights[l + 1].T", "deltas[l + 1] @ weights[l].T", "dH2", "it stops with"),
+    ],
+)
+def test_a_mistake_in_a_loop_over_layers_is_blamed_where_it_is_first_made(text, right, wrong, of, said):
+    assert right in text
+    problem = DEEP_ALONE if text == NIELSEN else DEEP
+    found = check_lines(text.replace(right, wrong), problem)
+    first = next(line for line in found.lines if line.ok is not True)
+    assert first.of == of, found
+    assert said in first.sentence, found
+
+
+def test_a_loop_over_samples_or_steps_of_time_is_not_taken_for_one_over_layers():
+    for loop in (
+        "for i in range(5):\n    dW1 += np.outer(x[i], delta[i])",
+        "for t in reversed(range(3)):\n    dh = dy[t] @ Why",
+    ):
+        with pytest.raises(ValueError, match=r"is a for: .* diagnose runs any code"):
+            check_lines(loop, RELU)

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from common import PAGE, covers, pixels, tell, view_of
-from known_programs import PROGRAMS, programmed
+from known_programs import FORTY, PROGRAMS, programmed
 from PIL import Image, ImageSequence
 
 from backprop_lab import EXAMPLES, Adam, check_gradients, program, trace, worked_example
@@ -48,6 +48,19 @@ def test_every_value_stands_right_of_what_it_is_made_of_and_nothing_overlaps(nam
             assert all(at[each] < at[step.name] for each in {*made_of} - counted), step.name
             counted |= {each for each in step.operands if f"len({each})" in step.code or f"{each}.s" in step.code}
             assert all(at[each] <= at[step.name] for each in {*step.operands} - counted), step.name
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_colour_scales_have_a_place_beside_data_that_are_much_higher_than_all_else(screen):
+    pool = "P = (X * w).reshape(2, 2, 2, 2, 2, 3).max(axis=(2, 4))\nS = P.sum(axis=(1, 2)) @ U\nL = np.mean((S - y)**2)"
+    learnt, data = {"w": np.ones(3), "U": np.ones((3, 4))}, {"X": np.ones((2, 4, 4, 3)), "y": np.ones((2, 4))}
+    for p in (program(pool, learnt, data), program(*FORTY["generator of a gan"])):
+        t = trace(p)
+        found = place_matrices(t, width_of(t, screen[0]), screen[1])
+        assert found.scales
+        places = [(b.x, b.y - 1.05 * found.font, b.x + b.width, b.y + b.height) for b in found.boxes.values()]
+        places += [(x, y, x + w, y + h) for x, y, w, h in filter(None, (found.loss, found.scales))]
+        assert np.array_equal(covers(np.array(places), np.array(places)), np.eye(len(places)))
 
 
 @pytest.mark.parametrize("name", ALL)

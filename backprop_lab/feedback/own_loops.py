@@ -2,14 +2,16 @@
 
 import ast
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
 from copy import deepcopy
+from itertools import chain
 from typing import Any
 
 from backprop_lab.feedback.own_names import INPUTS, RATES, TARGETS
 from backprop_lab.feedback.own_scripts import begins_anew, is_given
-from backprop_lab.feedback.own_spellings import A_PARAMETER, PARAMETERS, bare, is_to_be_filled
+from backprop_lab.feedback.own_spellings import A_LIST, A_PARAMETER, FROM_X, PARAMETERS, bare, is_to_be_filled
+from backprop_lab.feedback.own_turns import Put
 from backprop_lab.nn.lines import tree_of
 from backprop_lab.step.number_format import listed
 
@@ -28,15 +30,13 @@ class Unrolled(ast.NodeTransformer):
 
     def __init__(self, tree: ast.Module, last: int) -> None:
         """`last` is the number of layers, or 0: so many are `len(parameters) // 2`."""
-        self.known = dict[str, Sequence[ast.expr]]()
-        self.counts = dict[str, ast.expr]()
+        self.last, self.known = last, dict[str, Sequence[ast.expr]]()
+        self.counts = _counts_in(tree, last) if last else {}
         self.keys = dict[str, list[str]]()
         for each in ast.walk(tree):
             match each:
                 case ast.Assign([ast.Name() | ast.Attribute() as holder], ast.Dict(keys)):
                     self.keys[bare(holder)] = [str(getattr(key, "value", "")) for key in keys]
-                case ast.Assign([ast.Name(name)], value) if last and HALF_OF_ALL.fullmatch(ast.unparse(value)):
-                    self.counts[name] = ast.Constant(last)
                 case ast.Subscript(holder, ast.Constant(str(key)), ast.Store()):
                     self.keys.setdefault(bare(holder), []).append(key)
         named = [getattr(each, "id", getattr(each, "value", "")) for each in ast.walk(tree)]
@@ -46,7 +46,8 @@ class Unrolled(ast.NodeTransformer):
         for holder, value in _assigned(tree):
             match value:
                 case ast.List(elements) | ast.Tuple(elements):
-                    if all(isinstance(each, ast.Name | ast.Attribute | ast.Subscript) for each in elements):
+                    are_places = all(isinstance(each, ast.Name | ast.Attribute | ast.Subscript) for each in elements)
+                    if are_places and not (bare(holder) in FROM_X and len(elements) == 1):
                         self.known[bare(holder)] = elements
         for holder, value in _assigned(tree):
             match value:
@@ -101,7 +102,7 @@ class Unrolled(ast.NodeTransformer):
                 return node.body
             if counts and not used & {*_beside_exponents(body)}:  # of Adam's beta1**t, where the first t is 1
                 by = {name: tree_of(name if counts[1] == "1, " else f"{name} - 1") for name in used}
-                return [_Put(by, {}).visit(statement) for statement in node.body]
+                return [Put(by, {}).visit(statement) for statement in node.body]
         turns = [dict(_pairs(node.target, turn)) for turn in self._turns(node.iter)]
         if is_training and not turns:
             at = next(each for each in node.body if used & {*_names(each)})
@@ -125,7 +126,13 @@ class Unrolled(ast.NodeTransformer):
                         f"line {each.lineno}, `{ast.unparse(each)}`, gives {name} another array, and {of} stays as it "
                         f"is: `-=`, `+=` and the like change {of} itself"
                     )
-        return [_Put(turn, self.known).visit(deepcopy(statement)) for turn in turns for statement in node.body]
+        return [each for turn in turns for each in Put(self.counts | turn, self.known).visit(deepcopy(body)).body]
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        self.generic_visit(node)
+        if _has_text(node.slice):
+            node.slice = Put(self.counts, {}).visit(node.slice)
+        return node
 
     def _turns(self, over: ast.expr) -> Sequence[ast.expr]:
         match over:
@@ -137,13 +144,18 @@ class Unrolled(ast.NodeTransformer):
                 keys = self.keys.get(name, self.parameters if holds_parameters else [])
                 return self.known.get(name, [ast.Constant(key) for key in dict.fromkeys(keys)])
             case ast.Call(ast.Name("range"), ends, []):
-                lengths = {f"len({name})": ast.Constant(len(each)) for name, each in self.known.items()}
                 with suppress(TypeError, ValueError):  # where one is no number that is written out
-                    known = [_Put(self.counts, {}).visit(deepcopy(end)) for end in ends]
-                    numbers = range(*(ast.literal_eval(lengths.get(ast.unparse(end), end)) for end in known))
+                    counted = Put(self.counts, self.known, self.last)
+                    numbers = range(*(ast.literal_eval(counted.visit(deepcopy(end))) for end in ends))
                     return [ast.Constant(number) for number in numbers] if len(numbers) <= MOST_TURNS else ()
+            case ast.Call(ast.Name("reversed"), [inner], []):
+                return self._listed(inner)[::-1]
+            case ast.Subscript(inner, ast.Slice() as part):
+                with suppress(ValueError):  # where an end is no number that is written out
+                    given = (part.lower, part.upper, part.step)
+                    return self._listed(inner)[slice(*(None if at is None else ast.literal_eval(at) for at in given))]
             case ast.Call(ast.Name("zip"), each, []):
-                return [ast.Tuple([*turn]) for turn in zip(*map(self._turns, each), strict=False)]
+                return [ast.Tuple([*turn]) for turn in zip(*map(self._listed, each), strict=False)]
             case ast.Call(ast.Name("enumerate"), [inner], []):
                 return [ast.Tuple([ast.Constant(at), turn]) for at, turn in enumerate(self._turns(inner))]
             case ast.Call(ast.Attribute(inner, "values"), [], []) if (
@@ -157,6 +169,30 @@ class Unrolled(ast.NodeTransformer):
             case ast.Call(ast.Attribute(inner, "items"), [], []):
                 return [ast.Tuple([key, ast.Subscript(inner, key, ast.Load())]) for key in self._turns(inner)]
         return ()
+
+    def _listed(self, over: ast.expr) -> Sequence[ast.expr]:
+        """The turns of what stands beside others: of a list with an entry for each layer, its places."""
+        name = bare(over)
+        if not self.last or not A_LIST.fullmatch(name) or name in self.known.keys() | self.keys.keys():
+            return self._turns(over)
+        places = range(self.last + (name in FROM_X))
+        return [ast.Subscript(over, ast.Constant(at), ast.Load()) for at in places]
+
+
+def _counts_in(tree: ast.AST, last: int) -> dict[str, ast.expr]:
+    """The numbers up to which loops count: L is that of layers, unless the text gives it another value."""
+    found: dict[str, ast.expr] = {"L": ast.Constant(last)}
+    ranges = [each for each in ast.walk(tree) if isinstance(each, ast.Call) and ast.unparse(each.func) == "range"]
+    ends = {ast.unparse(each) for each in chain(*map(ast.walk, ranges)) if isinstance(each, ast.Name | ast.Attribute)}
+    for target, value in _assigned(tree):
+        name, number = ast.unparse(target), Put({}, {}, last).visit(deepcopy(value))
+        if HALF_OF_ALL.fullmatch(ast.unparse(value)):
+            number = ast.Constant(last)
+        found.pop(name, None)  # as where L is the loss
+        if name in ends | {"L"} and isinstance(number, ast.Constant) and isinstance(number.value, int):
+            found[name] = number
+    of_nielsen = (each.args for each in ranges if len(each.args) == 2 and ast.unparse(each.args[0]) == "2")
+    return found | {ast.unparse(layers): ast.Constant(last + 1) for _, layers in of_nielsen}  # the inputs are one
 
 
 def _assigned(tree: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
@@ -207,9 +243,9 @@ def _trains(body: list[ast.stmt]) -> bool:
 
 
 def _is_a_name(value: ast.expr) -> bool:
-    """Whether it is a name, a key, or what a dictionary has under it: `W1`, `"W1"`, `self.W1`, `params["W1"]`."""
+    """Whether it is a name, a key, or what is under it: `W1`, `"W1"`, `self.W1`, `params["W1"]`, `weights[0]`."""
     key = value.slice if isinstance(value, ast.Subscript) else value
-    of_a_key = str if isinstance(value, ast.Subscript) else str | int
+    of_a_key = str if isinstance(value, ast.Subscript) and not A_LIST.fullmatch(bare(value.value)) else str | int
     return isinstance(key, ast.Name | ast.Attribute) or isinstance(getattr(key, "value", None), of_a_key)
 
 
@@ -220,21 +256,18 @@ def _used_otherwise(body: ast.AST, lists: Container[str] | None) -> Iterator[str
     """
     match body:
         case ast.Subscript(holder, key) if _has_text(key) or (
-            isinstance(key, ast.Name | ast.BinOp) and (lists is None or bare(holder) in lists)
+            isinstance(key, ast.Name | ast.BinOp | ast.UnaryOp)
+            and (lists is None or bare(holder) in lists or A_LIST.fullmatch(bare(holder)))
         ):
             yield from _used_otherwise(holder, lists)
+        case ast.If() | ast.IfExp() if lists is not None:
+            for each in ast.iter_child_nodes(body):
+                yield from _used_otherwise(each, lists) if each is not body.test else ()
         case ast.Name(name):
             yield name
         case _:
             for each in ast.iter_child_nodes(body):
                 yield from _used_otherwise(each, lists)
-
-
-def _in_place_of(node: ast.expr, value: ast.expr) -> Any:
-    value = deepcopy(value)
-    if hasattr(value, "ctx"):
-        value.ctx = node.ctx  # type: ignore[attr-defined]
-    return ast.copy_location(value, node)
 
 
 def _has_text(part: ast.expr) -> bool:
@@ -249,42 +282,3 @@ def _pairs(target: ast.expr, turn: ast.expr) -> Iterator[tuple[str, ast.expr]]:
         case ast.Tuple(targets), ast.Tuple(values) | ast.List(values):
             for one, value in zip(targets, values, strict=False):
                 yield from _pairs(one, value)
-
-
-class _Put(ast.NodeTransformer):
-    """Values in place of names and of places in lists, and what is put together, as `"W" + str(0 + 1)` is, as one."""
-
-    def __init__(self, values: Mapping[str, ast.expr], lists: Mapping[str, Sequence[ast.expr]]) -> None:
-        self.values, self.lists = values, lists
-
-    def visit_Name(self, node: ast.Name) -> Any:
-        return _in_place_of(node, self.values.get(node.id, node))
-
-    def visit_Subscript(self, node: ast.Subscript) -> Any:
-        self.generic_visit(node)
-        match node.slice:
-            case ast.Constant(int(at)) if at < len(listed := self.lists.get(bare(node.value), ())):
-                return _in_place_of(node, listed[at])
-        return node
-
-    def visit_Call(self, node: ast.Call) -> Any:
-        self.generic_visit(node)
-        match node:
-            case ast.Call(ast.Name("str"), [ast.Constant(number)], []):
-                return _in_place_of(node, ast.Constant(str(number)))
-        return node
-
-    def visit_BinOp(self, node: ast.BinOp) -> Any:
-        self.generic_visit(node)
-        match node:
-            case ast.BinOp(ast.Constant(str(one)), ast.Add(), ast.Constant(str(other))):
-                return _in_place_of(node, ast.Constant(one + other))
-            case ast.BinOp(ast.Constant(int(number)), ast.Add(), ast.Constant(int(more))):
-                return _in_place_of(node, ast.Constant(number + more))
-        return node
-
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
-        self.generic_visit(node)
-        parts = [each.value if isinstance(each, ast.FormattedValue) else each for each in node.values]
-        texts = [each.value for each in parts if isinstance(each, ast.Constant)]
-        return ast.copy_location(ast.Constant("".join(map(str, texts))), node) if len(texts) == len(parts) else node

@@ -15,7 +15,7 @@ from backprop_lab.nn.forms import is_written
 
 NOTES = r"[\w.]*(?:loss|cost|hist|err|acc)\w*"  # a list of what has come of each turn
 SHOWS = re.compile(
-    rf"(print|(plt|ax\w*|axs\[.+\]|fig|sns|logg\w+|pbar|tqdm)\.[\w.]+|plot\w*|(zs|activations|{NOTES})(\[.+\])?\.append)\("
+    rf"(print|(plt|ax\w*|axs\[.+\]|fig|sns|logg\w+|pbar|tqdm)\.[\w.]+|plot\w*|(zs|activations|acts|{NOTES})(\[.+\])?\.append)\("
 )
 COUNTS = re.compile(r"(?:self\.)?(t|step|it|iteration) (?:= \d+|\+= 1|= (?:self\.)?\1 \+ 1)")
 DRAWS = re.compile(r"\b(np\.random|numpy\.random|rng|randn?)\b[.(]")

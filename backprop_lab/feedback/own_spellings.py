@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 
 STATES = re.compile(r"[mvs]|\w*(vel|mom|hat|corr)\w*", re.IGNORECASE)  # a dictionary of what is remembered
 A_LIST = re.compile(  # one entry for each layer; of activations, X comes first
-    r"(?P<of>(?:(?:d|grad|delta)?_?)[WwbZz])(?:s|eights|iases)|nabla_(?P<nabla>[wb])|(?P<delta>delta)s|activations"
+    r"(?P<of>(?:(?:d|grads?|delta)?_?)[WwbZz])(?:s|eights|iases)|(?:nabla|grads?)_(?P<nabla>[Wwb])|(?P<delta>delta)s|"
+    r"activations|acts"
 )
+FROM_X = ("activations", "acts")  # a list that begins with X, to which the others are appended
 A_SHORT_LIST = re.compile(r"(?:(?:d|delta)_?)?[WwbZza]|delta")  # those that are one only where a list is made
 A_PARAMETER = re.compile(r"[Ww]\w{0,3}|b\w{0,2}|gamma\d*|beta\d*")
 NO_GRADIENT = "zeros|zeros_like|ones|lr|learning_rate|alpha|eta|rate"
@@ -79,6 +81,7 @@ def _lists_in(tree: ast.Module) -> dict[str, list[str] | None]:
             listed = [one.id for one in elements if isinstance(one, ast.Name)]
             of_names = is_to_be_filled(each.value) or len(listed) == len(elements)
             found |= {bare(target): listed if of_names else None for target in each.targets}
+            found |= {name: [] for target in each.targets if (name := bare(target)) in FROM_X and len(elements) == 1}
     for each in ast.walk(tree):
         match each:
             case ast.Attribute(holder, "append" | "insert") | ast.Subscript(holder, _, ast.Store()):

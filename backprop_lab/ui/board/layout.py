@@ -167,9 +167,9 @@ def _placed(
     }
     beneath = _beneath_samples(columns[0], placed, font, lefts[1] - gap if len(lefts) > 1 else right, row_gap)
 
-    def beside(needs: Room, taken: Area | None = None) -> Any:
+    def beside(needs: Room, taken: Area | None = None, between: bool = False) -> Any:
         others = {"": Box("", *taken, 1, 1, "")} if taken else {}
-        return _free(needs, placed | others, lefts, right, end, font, gap)
+        return _free(needs, placed | others, lefts, right, end, font, gap, between)
 
     loss = beside(LOSS)
     scales = beneath or beside(SCALES, loss)
@@ -178,6 +178,7 @@ def _placed(
         if not scales and width < PHONE:  # where the loss stands above, as a number
             scales = beside(SCALES)
             loss = beside(LOSS, scales)
+    scales = scales or beside(SCALES, loss, between=True)
     arrows = _arrows(columns, placed, lefts, gap)
     return Layout(right + MARGIN, end, font, gap, placed, arrows, [], loss, scales)
 
@@ -266,19 +267,31 @@ def _edges(trace: Trace, columns: list[Column], placed: dict[str, Box]) -> list[
 
 
 def _free(
-    needs: Room, placed: dict[str, Box], lefts: np.ndarray, right: float, end: float, font: float, gap: float
+    needs: Room,
+    placed: dict[str, Box],
+    lefts: np.ndarray,
+    right: float,
+    end: float,
+    font: float,
+    gap: float,
+    between: bool = False,
 ) -> Area | None:
-    """Free room: as much as there is at the right, or if that is too little, between two columns of weights."""
+    """Free room: as much as there is at the right, or if that is too little, between two columns of weights.
+
+    It is beneath all matrices, or `between` values and gradients too, where one beside them is much higher.
+    """
     best, place = 0.0, None
     for first, last in combinations(range(1, len(lefts)), 2):
         x, x1 = float(lefts[first]), right if last == len(lefts) - 1 else float(lefts[last] - gap)
-        bottoms = [box.y + box.height for box in placed.values() if box.x < x1 and box.x + box.width > x]
-        y = max(bottoms, default=MARGIN) + 0.5 * font
-        width = min(x1 - x, needs.most_wide * font)
-        height = min(end - MARGIN - y, needs.tall * (x1 - x), needs.most_high * font)
-        size = min(width, 2 * height) + (1000 if last == len(lefts) - 1 else 0)
-        if width >= needs.least_wide * font and height >= needs.least_high * font and size > best:
-            best, place = size, (x, end - MARGIN - height, width, height)
+        above = [box for box in placed.values() if box.x < x1 and box.x + box.width > x]
+        ends = [end - MARGIN, *(box.y - 1.8 * font for box in above if between)]
+        for bottom in ends:
+            y = max((box.y + box.height for box in above if box.y < bottom), default=MARGIN) + 0.5 * font
+            width = min(x1 - x, needs.most_wide * font)
+            height = min(bottom - y, needs.tall * (x1 - x), needs.most_high * font)
+            size = min(width, 2 * height) + (1000 if last == len(lefts) - 1 else 0)
+            if width >= needs.least_wide * font and height >= needs.least_high * font and size > best:
+                best, place = size, (x, bottom - height, width, height)
     return place
 
 

@@ -1,0 +1,94 @@
+"""One turn of a loop: its numbers and names put into its lines, and what is then known worked out."""
+
+import ast
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+from backprop_lab.feedback.own_spellings import A_LIST, FROM_X, bare
+
+OF_NUMBERS = (
+    ast.Constant, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Add, ast.Sub, ast.Mult, ast.USub, ast.Lt, ast.LtE, ast.Gt,
+    ast.GtE, ast.Eq, ast.NotEq,
+)  # fmt: skip
+
+
+class Put(ast.NodeTransformer):
+    """Values in place of names and of places in lists, and what is put together, as `"W" + str(0 + 1)` is, as one.
+
+    What hangs on numbers alone is worked out: `if 2 > 1`, and `len(weights)`, for a network of `last` layers.
+    """
+
+    def __init__(self, values: Mapping[str, ast.expr], lists: Mapping[str, Sequence[ast.expr]], last: int = 0) -> None:
+        self.values, self.lists, self.last = values, lists, last
+
+    def visit_Name(self, node: ast.Name) -> Any:
+        value = self.values.get(node.id, node)
+        is_number = isinstance(value, ast.Constant) and not isinstance(node.ctx, ast.Load)
+        return node if is_number else _in_place(node, value)
+
+    def visit_Attribute(self, node: ast.Attribute) -> Any:
+        self.generic_visit(node)
+        return _in_place(node, self.values.get(ast.unparse(node), node))  # such as self.num_layers
+
+    def visit_If(self, node: ast.If | ast.IfExp) -> Any:
+        self.generic_visit(node)
+        match node.test:
+            case ast.Constant(bool(is_so)):
+                return node.body if is_so else node.orelse
+        return node
+
+    def visit_IfExp(self, node: ast.IfExp) -> Any:
+        return self.visit_If(node)
+
+    def visit_Compare(self, node: ast.Compare) -> Any:
+        self.generic_visit(node)
+        return _worked_out(node)
+
+    def visit_Subscript(self, node: ast.Subscript) -> Any:
+        self.generic_visit(node)
+        match node.slice:
+            case ast.Constant(int(at)) if at < len(listed := self.lists.get(bare(node.value), ())):
+                return _in_place(node, listed[at])
+        return node
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        self.generic_visit(node)
+        match node:
+            case ast.Call(ast.Name("str"), [ast.Constant(number)], []):
+                return _in_place(node, ast.Constant(str(number)))
+            case ast.Call(ast.Name("len"), [holder], []) if (listed := self.lists.get(bare(holder))) is not None:
+                return _in_place(node, ast.Constant(len(listed)))
+            case ast.Call(ast.Name("len"), [holder], []) if self.last and A_LIST.fullmatch(bare(holder)):
+                return _in_place(node, ast.Constant(self.last + (bare(holder) in FROM_X)))
+            case ast.Call(ast.Name("len"), [ast.Name("caches")], []) if self.last:
+                return _in_place(node, ast.Constant(self.last))
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> Any:
+        self.generic_visit(node)
+        match node:
+            case ast.BinOp(ast.Constant(str(one)), ast.Add(), ast.Constant(str(other))):
+                return _in_place(node, ast.Constant(one + other))
+        return _worked_out(node)
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
+        self.generic_visit(node)
+        parts = [each.value if isinstance(each, ast.FormattedValue) else each for each in node.values]
+        texts = [each.value for each in parts if isinstance(each, ast.Constant)]
+        return ast.copy_location(ast.Constant("".join(map(str, texts))), node) if len(texts) == len(parts) else node
+
+
+def _in_place(node: ast.expr, value: ast.expr) -> Any:
+    value = deepcopy(value)
+    if hasattr(value, "ctx"):
+        value.ctx = node.ctx  # type: ignore[attr-defined]
+    return ast.copy_location(value, node)
+
+
+def _worked_out(node: ast.expr) -> ast.expr:
+    """What is made of whole numbers alone, as one of them or as True or False; anything else as it is."""
+    if not all(isinstance(each, OF_NUMBERS) and isinstance(getattr(each, "value", 0), int) for each in ast.walk(node)):
+        return node
+    found = eval(ast.unparse(node), {"__builtins__": {}})
+    return ast.copy_location(ast.parse(repr(found), mode="eval").body, node)
