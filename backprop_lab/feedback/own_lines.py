@@ -89,9 +89,9 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     1/m may stand in any line, and dH1 may have the slope of H1 in it, as dY1 has. Each line is run on right values of
     the lines before it, so those after a wrong one are not blamed for it. Lines that change one value in place are
     judged together. Only plain lines are run, in your own kernel, on copies, and functions that the text itself has,
-    such as the slope of a sigmoid; a loop over what is written out, `for p, g in [(W1, dW1), (b1, db1)]`, is taken turn
-    by turn, and of a training loop one turn. Raises ValueError for what is none, such as any other loop, and as `trace`
-    does.
+    such as the slope of a sigmoid; a loop over layers, or over what is written out, `for p, g in [(W1, dW1), ...]`, is
+    taken turn by turn, and of a training loop one turn. Raises ValueError for what is none, such as any other loop, and
+    as `trace` does.
     """
     check_problem(problem)
     if not isinstance(text, str):

@@ -22,7 +22,7 @@ FROM = re.compile(r"range\((0, |1, |)[^,]*\)")  # in a loop that counts by 1
 
 
 class Unrolled(ast.NodeTransformer):
-    """A loop over what is written out as its turns: an update's `for p, g in [(W1, dW1)]`, `for name in params`.
+    """A loop over layers, or over what is written out, as its turns: `for l in range(L)`, `for p, g in [(W1, dW1)]`.
 
     Of a dictionary that the text does not make, the keys are the parameters whose gradients it names. One turn is taken
     of a training loop.
