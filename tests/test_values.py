@@ -229,6 +229,12 @@ def test_a_mask_turned_round_axes_that_change_places_and_an_identity_are_worked_
     assert str(work_out(t, ("dB", 0, 2))) == "dB[0,0,2] = 1"
 
 
+def test_what_fills_a_gradient_is_worked_out():
+    t = trace(program("S = X @ W\nm = np.mean(S)\nL = m**2", {"W": np.ones((2, 1))}, {"X": np.eye(2)}))
+    assert t.step("dS").code == "np.full_like(S, dm / S.size)"
+    assert str(work_out(t, ("dS", 1, 0))) == "dS[1,0] = dm / 2 = 2 / 2 = 1"
+
+
 def test_a_pool_of_a_window_is_worked_out_though_its_line_has_more_axes_than_a_lab_shows():
     lines = "P = (w * X).reshape(1, 2, 2, 2, 2).max(axis=(2, 4))\nL = np.sum(P)"
     t = trace(program(lines, {"w": np.array(2.0)}, {"X": np.arange(16.0).reshape(1, 4, 4)}))

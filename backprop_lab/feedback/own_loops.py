@@ -10,7 +10,15 @@ from typing import Any
 
 from backprop_lab.feedback.own_names import INPUTS, RATES, TARGETS
 from backprop_lab.feedback.own_scripts import begins_anew, is_given
-from backprop_lab.feedback.own_spellings import A_LIST, A_PARAMETER, FROM_X, PARAMETERS, bare, is_to_be_filled
+from backprop_lab.feedback.own_spellings import (
+    A_LIST,
+    A_PARAMETER,
+    FROM_X,
+    PARAMETERS,
+    bare,
+    entries_in,
+    is_to_be_filled,
+)
 from backprop_lab.feedback.own_turns import Put
 from backprop_lab.nn.lines import tree_of
 from backprop_lab.step.number_format import listed
@@ -172,11 +180,9 @@ class Unrolled(ast.NodeTransformer):
 
     def _listed(self, over: ast.expr) -> Sequence[ast.expr]:
         """The turns of what stands beside others: of a list with an entry for each layer, its places."""
-        name = bare(over)
-        if not self.last or not A_LIST.fullmatch(name) or name in self.known.keys() | self.keys.keys():
-            return self._turns(over)
-        places = range(self.last + (name in FROM_X))
-        return [ast.Subscript(over, ast.Constant(at), ast.Load()) for at in places]
+        entries = 0 if bare(over) in self.known.keys() | self.keys.keys() else entries_in(over, self.last)
+        places = [ast.Subscript(over, ast.Constant(at), ast.Load()) for at in range(entries)]
+        return places or self._turns(over)
 
 
 def _counts_in(tree: ast.AST, last: int) -> dict[str, ast.expr]:

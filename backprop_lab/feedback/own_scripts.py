@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from backprop_lab.feedback.own_names import A_GRADIENT, A_STATE, HELD_OUT, INPUTS, RATES, TARGETS, WEIGHTS
-from backprop_lab.feedback.own_spellings import A_PARAMETER, PARAMETERS, bare
+from backprop_lab.feedback.own_spellings import A_PARAMETER, FROM_X, PARAMETERS, bare
 from backprop_lab.nn.forms import is_written
 
 NOTES = r"[\w.]*(?:loss|cost|hist|err|acc)\w*"  # a list of what has come of each turn
 SHOWS = re.compile(
-    rf"(print|(plt|ax\w*|axs\[.+\]|fig|sns|logg\w+|pbar|tqdm)\.[\w.]+|plot\w*|(zs|activations|acts|{NOTES})(\[.+\])?\.append)\("
+    rf"(print|(plt|ax\w*|axs\[.+\]|fig|sns|logg\w+|pbar|tqdm)\.[\w.]+|plot\w*|(zs|{'|'.join(FROM_X)}|{NOTES})(\[.+\])?\.append)\("
 )
 COUNTS = re.compile(r"(?:self\.)?(t|step|it|iteration) (?:= \d+|\+= 1|= (?:self\.)?\1 \+ 1)")
 DRAWS = re.compile(r"\b(np\.random|numpy\.random|rng|randn?)\b[.(]")

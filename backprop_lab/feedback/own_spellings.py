@@ -5,11 +5,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 STATES = re.compile(r"[mvs]|\w*(vel|mom|hat|corr)\w*", re.IGNORECASE)  # a dictionary of what is remembered
+FROM_X = ("activations", "acts")  # a list that begins with X, to which the others are appended
 A_LIST = re.compile(  # one entry for each layer; of activations, X comes first
     r"(?P<of>(?:(?:d|grads?|delta)?_?)[WwbZz])(?:s|eights|iases)|(?:nabla|grads?)_(?P<nabla>[Wwb])|(?P<delta>delta)s|"
-    r"activations|acts"
+    + "|".join(FROM_X)
 )
-FROM_X = ("activations", "acts")  # a list that begins with X, to which the others are appended
 A_SHORT_LIST = re.compile(r"(?:(?:d|delta)_?)?[WwbZza]|delta")  # those that are one only where a list is made
 A_PARAMETER = re.compile(r"[Ww]\w{0,3}|b\w{0,2}|gamma\d*|beta\d*")
 NO_GRADIENT = "zeros|zeros_like|ones|lr|learning_rate|alpha|eta|rate"
@@ -70,6 +70,12 @@ def name_gradients(tree: ast.Module) -> None:
 
 def bare(holder: ast.expr) -> str:
     return ast.unparse(holder).removeprefix("self.")
+
+
+def entries_in(holder: ast.expr, last: int) -> int:
+    """How many entries a list has that has one for each of the `last` layers, and X before them where it has that."""
+    name = bare(holder)
+    return last + (name in FROM_X) if last and A_LIST.fullmatch(name) else 0
 
 
 def _lists_in(tree: ast.Module) -> dict[str, list[str] | None]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
-from backprop_lab.feedback.own_spellings import A_LIST, FROM_X, bare
+from backprop_lab.feedback.own_spellings import bare, entries_in
 
 OF_NUMBERS = (
     ast.Constant, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Add, ast.Sub, ast.Mult, ast.USub, ast.Lt, ast.LtE, ast.Gt,
@@ -59,8 +59,8 @@ class Put(ast.NodeTransformer):
                 return _in_place(node, ast.Constant(str(number)))
             case ast.Call(ast.Name("len"), [holder], []) if (listed := self.lists.get(bare(holder))) is not None:
                 return _in_place(node, ast.Constant(len(listed)))
-            case ast.Call(ast.Name("len"), [holder], []) if self.last and A_LIST.fullmatch(bare(holder)):
-                return _in_place(node, ast.Constant(self.last + (bare(holder) in FROM_X)))
+            case ast.Call(ast.Name("len"), [holder], []) if entries := entries_in(holder, self.last):
+                return _in_place(node, ast.Constant(entries))
             case ast.Call(ast.Name("len"), [ast.Name("caches")], []) if self.last:
                 return _in_place(node, ast.Constant(self.last))
         return node

@@ -39,7 +39,7 @@ BINDS |= dict.fromkeys(("*", "/", "@"), Binds.MULTIPLIED)
 COMPARISONS = (">", ">=", "<", "<=", "==", "!=")
 REDUCTIONS = ("sum", "mean", "max", "min", "prod", "var", "std")
 JOINING = ("concatenate", "stack")
-MOVING = ("swapaxes", "transpose", "broadcast_to")
+MOVING = ("reshape", "swapaxes", "transpose", "broadcast_to")
 SIGNS: dict[type, str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.USub: "neg", ast.Pow: "**",
     ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!=",
@@ -91,7 +91,7 @@ class Reader:
             case ast.Attribute(_, "size") | ast.Call(ast.Name("len")) | ast.Subscript(ast.Attribute(_, "shape")):
                 if not place:
                     return Made("count")
-            case ast.Call(ast.Attribute(ast.Name("np"), "eye" | "ones_like" | "full_like")):
+            case ast.Call(ast.Attribute(ast.Name("np"), "eye" | "ones_like")):
                 return Made("cell", ((node, place),))
             case ast.Subscript(ast.Call(ast.Attribute(ast.Name("np"), "eye"))):
                 return Made("cell", ((node, place),))
@@ -113,15 +113,14 @@ class Reader:
                 return self._reduction(name, matrix, axis, options, place)
             case name, args, [] if goes_cell_by_cell(name, len(args)):
                 return Made(name, tuple((part, place) for part in args))
+            case "full_like", [_, value], []:
+                return self.made(value, place)
             case "einsum", [ast.Constant(str(axes)), left, right], []:
                 return self._einsum(axes, left, right, place)
             case name, [ast.Tuple(matrices) | ast.List(matrices), *args], options if name in JOINING:
                 return self._moved(matrices, lambda names: _call(name, [ast.List(names), *args], options), place)
-            case "reshape", [matrix, *sizes], []:
-                shape = sizes[0] if len(sizes) == 1 else ast.Tuple(sizes)
-                return self._moved([matrix], lambda names: _call("reshape", [names[0], shape], []), place)
             case name, [matrix, *args], options if name in MOVING:
-                args = [ast.Tuple(args)] if name == "transpose" and len(args) > 1 else args
+                args = [ast.Tuple(args)] if name in ("reshape", "transpose") and len(args) > 1 else args
                 return self._moved([matrix], lambda names: _call(name, [names[0], *args], options), place)
         raise UnclearError
 
