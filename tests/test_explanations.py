@@ -44,6 +44,30 @@ def test_a_formula_is_written_as_in_a_book_and_crossed_out_for_a_mistake(example
     assert explanation == (r"dY_{1} \neq dH_{1} \odot [H_{1} > 0]", mistake.title, mistake.cause)
 
 
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("W_hy", "W_{hy}"),
+        ("Why", "W_{hy}"),
+        ("by", "b_{y}"),
+        ("theta", r"\theta "),
+        ("gamma1", r"\gamma _{1}"),
+        ("see", r"\mathrm{see}"),
+        ("day", r"\mathrm{day}"),
+        ("h_prev", r"h_{\mathrm{prev}}"),
+    ],
+)
+def test_a_name_of_several_letters_is_one_name_in_a_formula(name, written):
+    """And no product of its letters: beside data y, "W_h y" would be one of weights and data."""
+    plain = trace(program(f"L = np.sum((X * {name}) ** 2)", {name: np.ones(2)}, {"X": np.ones((3, 2))}, lr=0.1))
+    new = rf"{written}^{{\mathrm{{new}}}}"
+    assert explain(plain.step(f"{name}_new")).latex == rf"{new} = {written} - \mathrm{{lr}}\,d{written}"
+    remembered = trace(plain.problem.evolve(optimizer=Adam()))
+    assert explain(remembered.step(f"mhat{name}")).latex.startswith(
+        rf"\hat{{m}}_{{{written}}} = \frac{{m_{{{written}}}^"
+    )
+
+
 @pytest.mark.parametrize(("eps", "written"), [(1e-8, "10^{-8}"), (2.5e-7, r"2.5 \cdot 10^{-7}"), (0.01, "0.01")])
 def test_a_small_number_in_a_formula_is_a_power_of_ten(eps, written):
     step = trace(random_problem(1, optimizer=Adam(eps=eps))).step("W1_new")
@@ -71,7 +95,7 @@ def test_every_formula_of_ours_is_drawn_with_all_its_letters():
         assert "mtext" not in mathml(latex)
         text = "".join(ElementTree.fromstring(mathml(latex)).itertext())
         plain = re.sub(r"\\(?:frac|mathrm|top|odot|sum|neq|leq|cdot|sqrt|hat|,)", "", latex)
-        plain = re.sub(r"\\(?:pi|mu|gamma|beta)", lambda found: LETTERS[found[0]], plain)
+        plain = re.sub(r"\\(?:pi|mu|gamma|beta)", lambda found: LETTERS[found[0][1:]], plain)
         assert sorted(re.findall(r"\w", text)) == sorted(re.findall(r"[^\W_]", plain)), latex
 
 
@@ -400,7 +424,7 @@ def test_a_vector_has_no_rows_and_columns_to_multiply():
         ("np.exp(T) / np.exp(T).sum(axis=1, keepdims=True)", ""),
         ("T / T.sum(axis=1, keepdims=True)", ""),
         ("T - T.max(axis=1, keepdims=True)", ""),
-        ("np.exp(T - T.max(axis=1, keepdims=True))", "Every number becomes a positive one: a sum becomes a product."),
+        ("np.exp(T - T.max(axis=1, keepdims=True))", "No number stays below 0: a sum becomes a product."),
         ("w[:, 1:9]", "Columns 1 to 3 of w."),
         ("w[:, 1:2]", "Column 1 of w."),
     ],

@@ -17,6 +17,7 @@ from backprop_lab import (
     Problem,
     Sigmoid,
     SoftmaxCrossEntropy,
+    Tanh,
     check_lines,
     random_problem,
     trace,
@@ -394,6 +395,24 @@ WRONG = {  # a script, its problem, the one line that is blamed, and a part of w
         "dW1 = dW2",
         "",
     ),
+    "handed over in another order, and returned": (
+        (
+            "def update(W1, W2, dW1, dW2):\n    W1 = W1 - lr * dW1\n    W2 = W2 - lr * dW2\n    return W1, W2\n"
+            "dW2 = H1.T @ dy_pred\ndW1 = X.T @ dY1\nW1, W2 = update(W1, W2, dW2=dW1, dW1=dW2)"
+        ),
+        RELU,
+        "dW2 = dW1",
+        "",
+    ),
+    "one value handed over for another": (
+        (
+            "def backward(Z1, A1, A2):\n    dZ2 = 2 * (A2 - y)\n    dW2 = A1.T @ dZ2\n"
+            "    dW1 = X.T @ (dZ2 @ W2.T * (Z1 > 0))\n    return dW1, dW2\ndW1, dW2 = backward(Z1, A2, A2)"
+        ),
+        RELU,
+        "A1 = A2",
+        "",
+    ),
     "a velocity with the rate in it twice": (
         "vW1 = 0.9 * vW1 - lr * dW1\nW1 += lr * vW1",
         MOVING,
@@ -411,6 +430,47 @@ WRONG = {  # a script, its problem, the one line that is blamed, and a part of w
         "layer = np.tanh(X @ W1 + b1)\nx = layer\ndW1 = x.T @ dY1",
         SQUARE,
         "dW1 =",
+        "",
+    ),
+    "a value used before it is there": (
+        FORWARD
+        + BACKWARD.replace(
+            "dz1 = (dout @ W2.T) * (z1 > 0)\ndW1 = X.T @ dz1", "dW1 = X.T @ dz1\ndz1 = (dout @ W2.T) * (z1 > 0)"
+        ),
+        RELU,
+        "dW1 =",
+        "it uses dz1 before line 8 gives it",
+    ),
+    "a value of the last turn": (
+        in_a_loop(turn=FORWARD + UPDATE.replace("W1 -= lr * dW1", "W1 -= lr * X.T @ dz1") + BACKWARD),
+        RELU,
+        "W1 -=",
+        "it uses dz1 before",
+    ),
+    "a value of the forward pass before it is there": (
+        "def forward():\n"
+        + indented(
+            FORWARD.replace("a1 = np.maximum(z1, 0)\nout = a1 @ W2 + b2", "out = a1 @ W2 + b2\na1 = np.maximum(z1, 0)")
+        )
+        + BACKWARD,
+        RELU,
+        "out =",
+        "it uses a1 before line 4 gives it",
+    ),
+    "a value of one's own before it is there": (
+        "output_delta = error * y_pred * (1 - y_pred)\nerror = y_pred - y\ndW2 = H1.T @ output_delta",
+        HALF,
+        "output_delta =",
+        "it uses error before line 2 gives it",
+    ),
+    "steps that nobody of a class counts": (
+        (
+            "class Net:\n    def __init__(self):\n        self.t = 0\n    def step(self):\n"
+            "        self.mW1 = 0.9 * self.mW1 + 0.1 * dW1\n        self.vW1 = 0.999 * self.vW1 + 0.001 * dW1**2\n"
+            "        self.W1 -= lr * self.mW1 / (1 - 0.9**self.t) / (np.sqrt(self.vW1 / (1 - 0.999**self.t)) + 1e-8)"
+        ),
+        SECOND,
+        "W1 -=",
         "",
     ),
     "steps that are never counted": (
@@ -433,6 +493,83 @@ def test_in_a_wrong_script_the_line_with_the_mistake_is_blamed_first(text, probl
     assert said in found.first_wrong.sentence
 
 
+DLAI = """m = X.shape[1]
+Z1 = W1 @ X + b1
+A1 = np.tanh(Z1)
+Z2 = W2 @ A1 + b2
+A2 = 1 / (1 + np.exp(-Z2))
+dZ2 = A2 - Y
+dW2 = 1 / m * dZ2 @ A1.T
+db2 = 1 / m * np.sum(dZ2, axis=1, keepdims=True)
+dZ1 = W2.T @ dZ2 * (1 - A1**2)
+dW1 = 1 / m * dZ1 @ X.T
+db1 = 1 / m * np.sum(dZ1, axis=1, keepdims=True)
+"""
+SUMMED = """delta2 = out - y
+nabla_W2 = a1.T @ delta2
+nabla_b2 = delta2.sum(0)
+delta1 = (delta2 @ W2.T) * (z1 > 0)
+nabla_W1 = X.T @ delta1
+nabla_b1 = delta1.sum(0)
+W1 = W1 - (lr / len(X)) * nabla_W1
+b1 = b1 - (lr / len(X)) * nabla_b1
+W2 = W2 - (lr / len(X)) * nabla_W2
+b2 = b2 - (lr / len(X)) * nabla_b2
+"""
+ERRORS = """hidden = 1 / (1 + np.exp(-(X @ W1 + b1)))
+output = 1 / (1 + np.exp(-(hidden @ W2 + b2)))
+error = y - output
+output_delta = error * output * (1 - output)
+hidden_error = output_delta @ W2.T
+hidden_delta = hidden_error * hidden * (1 - hidden)
+W2 += lr * hidden.T @ output_delta
+b2 += lr * np.sum(output_delta, axis=0, keepdims=True)
+W1 += lr * X.T @ hidden_delta
+b1 += lr * np.sum(hidden_delta, axis=0, keepdims=True)
+"""
+TANH_TWO = TWO.evolve(network=Network([Linear(drawn((3, 4)), drawn((1, 4))), Tanh(), *TWO.network.layers[2:]]))
+ALONE = {  # a right script, its problem, a line and what stands there by mistake
+    "1/m comes after a wrong dZ2": (DLAI, TANH_TWO, "dZ2 = A2 - Y", "dZ2 = A2 - A2"),
+    "1/m comes after a dZ2 of another shape": (DLAI, TANH_TWO, "dZ2 = A2 - Y", "dZ2 = A1 - Y"),
+    "1/m comes in the update": (SUMMED, MEAN, "nabla_W2 = a1.T @ delta2", "nabla_W2 = 2 * a1.T @ delta2"),
+    "1/m comes in the update of a wrong one": (SUMMED, MEAN, "nabla_W1 = X.T @ delta1", "nabla_W1 = X.T @ z1"),
+    "1/m comes in the update of all": (SUMMED, MEAN, "delta2 = out - y", "delta2 = 2 * (out - y)"),
+    "errors that are added": (ERRORS, HALF, "error = y - output", "error = y - b2"),
+    "errors of another shape that are added": (ERRORS, HALF, "error = y - output", "error = y - hidden"),
+    "a sign among errors that are added": (ERRORS, HALF, "output_delta = error", "output_delta = -error"),
+    "a sign further on": (ERRORS, HALF, "hidden_delta = hidden_error", "hidden_delta = -hidden_error"),
+    "an update that is made of the parameter alone": (ERRORS, HALF, "np.sum(hidden_delta", "np.sum(b2"),
+}
+
+
+@pytest.mark.parametrize(("text", "problem", "right", "wrong"), ALONE.values(), ids=ALONE)
+def test_a_wrong_line_takes_no_right_one_with_it(text, problem, right, wrong):
+    assert check_lines(text, problem)
+    with_a_mistake = text.replace(right, wrong)
+    found = check_lines(with_a_mistake, problem)
+    number = text[: text.index(right)].count("\n") + 1
+    assert {each.lines for each in found.lines if each.ok is False} == {(number,)}, found
+
+
+@pytest.mark.parametrize("more", ["", "dW1 = X.T @ dH1"])
+def test_a_factor_and_a_mistake_further_on_are_both_told(more):
+    lines = (
+        "dZ2 = P - y\ndW2 = H1.T @ dZ2\ndb2 = dZ2.sum(axis=0)\ndH1 = dZ2 @ W2.T\ndZ1 = dH1\n"
+        f"{more or 'dW1 = X.T @ dZ1'}\ndb1 = dZ1.sum(axis=0)"
+    )
+    found = check_lines(lines, CLASSES)
+    assert [each.of for each in found.lines if each.ok is False] == ["dy_pred", "dY1"] + ["dW1"] * bool(more), found
+    assert "dZ2 is 5 times what it should be" in found.first_wrong.sentence
+
+
+def test_a_gradient_that_no_line_gives_may_be_one_without_1_over_m():
+    without = DLAI.replace("dZ2 = A2 - Y\n", "")
+    assert check_lines(without, TANH_TWO)
+    found = check_lines(without.replace("(1 - A1**2)", "(1 - A1)"), TANH_TWO)
+    assert [each.of for each in found.lines if each.ok is False] == ["dY1"], found
+    assert not check_lines("dW2 = 1 / m * dZ2 @ A1.T", TANH_TWO)  # of one line nobody knows
+
+
 def test_where_a_value_of_ones_own_is_wrong_it_is_named_however_far_back():
     lines = (
         "l2_error = y - y_pred\nl2_delta = l2_error * y_pred * (1 - y_pred)\nl1_error = l2_error @ W2.T\n"
@@ -441,6 +578,20 @@ def test_where_a_value_of_ones_own_is_wrong_it_is_named_however_far_back():
     found = check_lines(lines, HALF)
     assert "l1_error of line 3" in found.first_wrong.sentence, found
     assert ", ;" not in str(found)
+
+
+def test_where_a_function_of_ones_own_may_be_wrong_its_line_is_named():
+    lines = (
+        "def relu_backward(dA, Z):\n    dZ = np.array(dA, copy=True)\n    dZ[Z <= 0] = 0\n    return dZ\n"
+        "def relu(Z):\n    return np.maximum(0, Z)\n"
+        "A1 = relu(X @ W1 + b1)\ndA1 = dy_pred @ W2.T\ndZ1 = relu_backward(dA1, X @ W1 + b1)\ndW1 = X.T @ dZ1\n"
+    )
+    assert check_lines(lines, RELU)
+    for right, wrong in (("np.array(dA, copy=True)", "-dA.copy()"), ("dZ[Z <= 0] = 0", "dZ[Z <= 0] = 1")):
+        found = check_lines(lines.replace(right, wrong), RELU)
+        assert "or the mistake is in relu_backward of line 1" in found.first_wrong.sentence, found
+    found = check_lines(lines.replace("dW1 = X.T @ dZ1", "dW1 = X.T @ (dZ1 + relu(dZ1))"), RELU)
+    assert "relu of" not in str(found), found  # as another line with it is right
 
 
 def test_a_number_that_has_the_name_of_a_value_is_no_name_for_it():

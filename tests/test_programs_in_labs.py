@@ -19,7 +19,9 @@ from backprop_lab.step.number_format import plain
 from backprop_lab.ui import LearningRateLab, LineUp, MistakeLab, StepThrough, draw_heatmaps
 from backprop_lab.ui.board.columns import columns_of
 from backprop_lab.ui.board.layout import LEAST_COLUMN, place_matrices, width_of
+from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.rates.sweeper import Sweeper
+from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.script import numpy_script
 
 ALL = {name: lambda name=name: programmed(name) for name in PROGRAMS}
@@ -268,6 +270,25 @@ def test_a_cell_of_three_axes_is_named_as_in_numpy():
     for other in ("emb[1,2]", "emb[9,0,0]", "emb"):
         with pytest.raises(ValueError, match="there is no emb"):
             StepThrough(programmed("makemore_4"), step="emb", cell=other)
+
+
+def test_the_shape_above_a_matrix_is_that_of_its_value():
+    """Also where it lies on the board in other rows: a reshape shows which axes it gives, and a flat bias is flat."""
+    data = {"X": np.arange(12.0).reshape(4, 3), "y": np.arange(3)}
+    problem = program(
+        "A = X @ W + b\nB = A.reshape(2, 2, 3)\nL = ((B - y)**2).sum()", {"W": np.eye(3), "b": np.ones(3)}, data
+    )
+    t = trace(problem)
+    picture = Operation(scales_of([t]), 900, 300)
+    for name, labels in (
+        ("A", ["X (4, 3)", "W (3, 3)", "b (3,)", "A (4, 3)"]),
+        ("B", ["A (4, 3)", "B (2, 2, 3)"]),
+        ("dW", ["X.mT (3, 4)", "dA (4, 3)", "dW (3, 3)"]),
+        ("b_new", ["b (3,)", "db (3,)", "b_new (3,)"]),
+    ):
+        picture.draw(t, [step.name for step in t.steps].index(name) + 1)
+        assert [word.text for word in picture.shown.labels if "(" in word.text] == labels
+    assert "<caption>B, 2 by 2 by 3</caption>" in words.table(StepThrough(problem, step="L").stepper.place)
 
 
 def test_pointing_at_a_value_tells_what_it_goes_into_in_a_program_alone():

@@ -371,3 +371,13 @@ def test_a_slope_that_overflows_does_so_without_a_warning():
 def test_a_slope_is_from_the_left_at_a_corner():
     slope = slope_of(with_first_bias(-2.0), "slope of H1")  # of 1, 2 and 3
     assert (slope.value.tolist(), slope.code) == ([[0], [0], [1]], "H1 > 0")
+
+
+def test_a_sum_of_products_has_each_of_their_terms():
+    """As where what comes along several paths is added up: the largest term is one product, and no sum."""
+    rng = np.random.default_rng(0)
+    given = {"X": rng.random((2, 3)), "Z": rng.random((2, 2)), "c": np.ones((1, 4))}
+    learnt = {"W": rng.random((3, 4)), "V": rng.random((2, 4))}
+    t = trace(program("S = X @ W + Z @ V\nR = c + X @ W\nL = (S * R).sum()", learnt, given))
+    assert [term.text.count("×") for term in work_out(t, ("S", 0, 1)).every_term] == [1] * 5
+    assert [term.text.count("×") for term in work_out(t, ("R", 0, 1)).every_term] == [0, 1, 1, 1]

@@ -35,7 +35,7 @@ BESIDE = "write np.concatenate([A, B], axis=1), or np.concatenate([a, b]) of vec
 COLUMNS = "write np.concatenate([A, B], axis=1), or np.stack([a, b], axis=1) of vectors"
 ROWS = "write np.concatenate([A, B], axis=0), or np.stack([a, b]) of vectors"
 UNKNOWN = "no line here gives it; where nothing learnt is in it, give it among the data"
-MASK = "give the mask among the data, such as np.tri(n), and write A * mask"
+MASK = "give the mask among the data, such as np.tri(n), and write A * mask, or np.where(mask, A, -1e9) for scores"
 SIGMOID = "write 1 / (1 + np.exp(-X))"
 LOG_SUM = "write m + np.log(np.exp(X - m).sum(axis=-1, keepdims=True)), where m = X.max(axis=-1, keepdims=True)"
 NONE = "it has no slope"

@@ -1,18 +1,19 @@
 """Which of a learner's lines are blamed: what each should give, and where a factor that is wrong comes in."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from backprop_lab.feedback.own_found import SAME, Found
+from backprop_lab.feedback.own_found import SAME, Found, rounded
 from backprop_lab.feedback.own_names import A_DIFFERENCE, Layout, Names
-from backprop_lab.feedback.own_pass import WITH_SLOPE, Pass
-from backprop_lab.feedback.own_text import Statement, without_a_little_more
+from backprop_lab.feedback.own_pass import A_COPY, WITH_SLOPE, Pass
+from backprop_lab.feedback.own_statements import Statement, without_a_little_more
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program
 from backprop_lab.step.trace import Trace
 
-Blamed = Mapping[int, float | str]  # see Pass
+Blamed = Mapping[Any, float | str]  # see Pass
 Run = Callable[[Blamed], Pass]
 
 
@@ -23,18 +24,22 @@ def best_pass(
     layout: Layout,
     own: Mapping[str, Any],
     guesses: bool = False,
+    updates: bool = False,
 ) -> Pass:
     """The statements run in one layout, with those values and factors taken for mistakes that explain the most.
 
-    With `guesses`, names that say no gradient for certain may be others, or parts of the learner's own.
+    With `guesses`, names that say no gradient for certain may be others, or parts of the learner's own; and with
+    `updates`, wrong gradients may be meant as updates take them, such as summed, or with the other sign.
     """
 
     def best_of(lines: list[Statement]) -> Pass:
         def run(blamed: Blamed) -> Pass:
             return Pass(lines, [Names(problem, each, layout, own) for each in traces], blamed)
 
-        best = _with_own_parts(run({}), run) if guesses else run({})
-        return _with_factors(_with_updates(_with_guesses(_with_wrong_ones(best, run), run, guesses), run), run)
+        best = _with_absent_ones(run({}), run)
+        best = _with_own_parts(best, run) if guesses else best
+        best = _with_updates(_with_guesses(_with_wrong_ones(best, run), run, guesses), run)
+        return _with_what_was_meant(_with_factors(best, run), run, updates)
 
     best = best_of(statements)
     if best.cost == (0, 0):
@@ -53,19 +58,44 @@ def _without_data(statements: list[Statement], names: Names) -> list[Statement]:
     return lines
 
 
+def _with_absent_ones(best: Pass, run: Run) -> Pass:
+    """The same with gradients that no line gives taken times what lines made of them take off, where several do."""
+    names, written = best.names[0], {each.name for each in best.statements}
+    read = {name for each in best.statements for name in each.reads if name not in written}
+    of = {name: names.gradient(name) for name in read}
+    absent = [
+        name for name in sorted(read) if names.trace.role(of[name]) == "gradient" and names.is_on_the_way(of[name])
+    ]
+    counts = {each.mistaken for each in best.found} - {1.0}
+    for name in () if isinstance(names.problem, Program) or best.cost[0] < 2 else absent:
+        tries = [run({**best.blamed, name: 1 / each}) for each in sorted(counts)]
+        better = min([best, *tries], key=lambda each: each.cost)
+        best = better if better.cost[0] + 1 < best.cost[0] else best
+    return best
+
+
 def _with_own_parts(best: Pass, run: Run) -> Pass:
     """The same with doubtful wrong values taken for parts of the learner's own, where that explains more.
 
     A line that uses a single one of them, and is wrong, does not put parts together: then that one was wrong.
     """
     parts, free = best, dict[int, float | str]()
-    while more := {at: 0.0 for at in parts.doubtful() if at not in free}:
+    while more := {at: 0.0 for at in _doubtful(parts) if at not in free}:
         free |= more
         parts = run(free)
     own = {best.statements[at].name for at in free}
     wrong = [found for found in parts.found if found.ok is False]
     uses = [{each for at in found.lines for each in best.statements[at].reads & own} for found in wrong]
     return parts if parts.cost < best.cost and all(len(each) != 1 for each in uses) else best
+
+
+def _doubtful(tried: Pass) -> list[int]:
+    """The last statements of wrong values that others use, whose names say no gradient or are given twice."""
+    wrong = {found.lines[-1]: found.name for found in tried.found if found.ok is False}
+    used = {at for at, name in wrong.items() if any(name in later.reads for later in tried.statements[at + 1 :])}
+    times = Counter(statement.name for statement in tried.statements if not statement.goes_on)
+    used -= {at for at in used if A_COPY.fullmatch(tried.statements[at].text)}
+    return [at for at in sorted(used) if not tried.names[0].gradient(wrong[at]) or times[wrong[at]] > 1]
 
 
 def _with_guesses(best: Pass, run: Run, guesses: bool) -> Pass:
@@ -119,6 +149,23 @@ def _with_wrong_ones(best: Pass, run: Run) -> Pass:
     return best
 
 
+def _with_what_was_meant(best: Pass, run: Run, updates: bool) -> Pass:
+    """The same with wrong values put right times a count of samples or a sign, which lines after them take off."""
+    trace, samples, cost = best.names[0].trace, float(best.names[0].samples), best.cost
+    updated = {each.of.removesuffix("_new") for each in best.found if trace.role(each.of) == "new"}
+    before = {each.lines[-1] for each in best.found if not each.is_on_the_way and trace.owner(each.of) in updated}
+    for wrong in [each for each in best.found if each.ok is False and trace.role(each.of) == "gradient"]:
+        later = [each for each in best.found if each.ok is False and each.lines[0] > wrong.lines[-1]]
+        is_by_a_factor = wrong.is_on_the_way and wrong.factor is not None  # then so are those made of it
+        times = {rounded(1 / each.mistaken) for each in later} - {1.0} if not is_by_a_factor else set[float]()
+        if updates and any(trace.role(each.of) == "new" for each in later):
+            times |= {each * (wrong.factor or 1.0) for each in (samples, 1 / samples, -1.0, -samples)}
+        free = dict.fromkeys(before if is_by_a_factor else (), 1.0)
+        tries = (run({**best.blamed, **free, wrong.lines[-1]: each}) for each in sorted(times))
+        best = min([best, *tries], key=lambda each: each.cost)
+    return _with_factors(best, run) if best.cost < cost else best
+
+
 def _with_factors(best: Pass, run: Run) -> Pass:
     """The same with factors blamed on the lines that bring them in, where no later line takes them off."""
 
@@ -145,7 +192,8 @@ def _with_factors(best: Pass, run: Run) -> Pass:
         ]
         for found in odd:
             alone = blaming(found, found.own_factor)
-            is_last = not (best.ends(found) or A_DIFFERENCE.fullmatch(found.name))
+            ends = any(each.lines[0] > found.lines[-1] and not each.is_on_the_way for each in best.found)
+            is_last = not (ends or A_DIFFERENCE.fullmatch(found.name))
             if is_last or alone.cost == best.cost:
                 best = alone  # no number of samples is such a factor, so it is here that it does not belong
                 break

@@ -108,9 +108,11 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     used = {name for each in statements for name in (each.name, *each.reads)}
 
     def guessed(found: Pass, traces: list[Trace]) -> Pass:
-        if found.cost[0] > 1 or (found.cost[0] and 0.0 in found.blamed.values()):
-            guess = best_pass(statements, problem, traces, found.names[0].layout, own, guesses=True)
-            return min(guess, found, key=lambda each: each.cost)
+        layout = found.names[0].layout
+        for more in ({"updates": True}, {"guesses": True}):
+            if found.cost[0] > 1 or (found.cost[0] and 0.0 in found.blamed.values()):
+                guess = best_pass(statements, problem, traces, layout, own, **more)
+                found = min(guess, found, key=lambda each: each.cost)
         return found
 
     best = usual = None
@@ -210,7 +212,7 @@ def _told(found: Found, best: Pass, only_so: Mapping[int, str], used: set[str]) 
     if found.ok:
         return Line(numbers, text, found.of, True, _right(found) + only_so.get(found.lines[-1], ""))
     if sentence := _wrong(found, best, used):
-        is_open = "should be" in sentence or "a number of its own" in sentence  # no mistake is named
+        is_open = re.search("should be|a number of its own|but for its sign", sentence)  # no mistake is named
         elsewhere = parts_of(found, best) if is_open else ""
         return Line(numbers, text, found.of, False, f"wrong: {sentence}{elsewhere}")
     return Line(numbers, text, found.of, True, _right(found))

@@ -5,7 +5,6 @@ times one factor, which a later line takes off again: so 1/m may stand in the li
 """
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import Any
@@ -13,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.feedback.own_found import SAME, Found, are_same, fit_of, has_its_slope, no_numbers, turned
-from backprop_lab.feedback.own_loops import BY_RUNNING
 from backprop_lab.feedback.own_names import A_GRADIENT, Names
-from backprop_lab.feedback.own_text import FUNCTIONS, Statement
+from backprop_lab.feedback.own_statements import FUNCTIONS, Statement, what_is
 from backprop_lab.feedback.plain_words import another_name, in_plain_words
 
 MASKS = re.compile("[<>]")
@@ -31,20 +29,22 @@ class Pass:
 
     `blamed` has statements that bring in a factor by mistake, one that no later line takes off; 0 says that one gives
     a value of the learner's own, such as the share of a gradient that comes along one path; and a name which gradient
-    it should be, or that the slope should be in it. `meant` are gradients for which the whole text has a line.
+    it should be, or that the slope should be in it; a name that no line gives is meant times its number. `meant` are
+    gradients for which the whole text has a line.
     """
 
     def __init__(
         self,
         statements: Sequence[Statement],
         names: Sequence[Names],
-        blamed: Mapping[int, float | str] = MappingProxyType({}),
+        blamed: Mapping[Any, float | str] = MappingProxyType({}),
         meant: Set[str] = frozenset(),
     ) -> None:
         self.statements, self.names, self.blamed = statements, names, blamed
         self.known: list[dict[str, Any]] = [{} for _ in names]
         self.before: list[Any] = []  # the values that the last statement has changed
-        self.factors, self.since = dict[str, float](), dict[str, list[int]]()
+        self.factors = {name: float(each) for name, each in blamed.items() if isinstance(name, str)}
+        self.since = dict[str, list[int]]()
         self.unknown: dict[str, str] = {}  # what cannot be run, and the name that is missing for it
         self.untold = dict[str, str]()  # what is right only if a name means what it seems to, and why nobody knows
         self.raw: dict[str, list[Any]] = {}  # as the lines gave it, right or wrong
@@ -67,7 +67,7 @@ class Pass:
             self.since[statement.name] = [*before, at]
             found = self._run(statement)
             is_there = statement.name in self.known[0]
-            if self.later & statement.reads and not self._may_be_a_gradient(statement.name, statement.reads):
+            if self.later & statement.reads and not self._is_of_this_step(statement):
                 self.later.add(statement.name)
                 continue
             if found is None and is_there and self._is_done(statements[at + 1 :], statement.name):
@@ -93,19 +93,6 @@ class Pass:
     def right(self) -> set[int]:
         """The last statement of each value that is right in this layout."""
         return {found.lines[-1] for found in self.found if found.ok and not found.is_turned}
-
-    def doubtful(self) -> list[int]:
-        """The last statements of wrong values that others use, whose names say no gradient or are given twice: they may
-        be parts."""
-        wrong = {found.lines[-1]: found.name for found in self.found if found.ok is False}
-        used = {at for at, name in wrong.items() if any(name in later.reads for later in self.statements[at + 1 :])}
-        times = Counter(statement.name for statement in self.statements if not statement.goes_on)
-        used -= {at for at in used if A_COPY.fullmatch(self.statements[at].text)}
-        return [at for at in sorted(used) if not self.names[0].gradient(wrong[at]) or times[wrong[at]] > 1]
-
-    def ends(self, found: Found) -> bool:
-        """Whether a gradient of a parameter, in which a factor is seen, comes after a value."""
-        return any(each.lines[0] > found.lines[-1] and not each.is_on_the_way for each in self.found)
 
     def again(self, at: int, found: Found, known: Mapping[str, Any]) -> Any:
         """What the same statements give where one of the problems has these values, as the package would have it."""
@@ -139,14 +126,17 @@ class Pass:
         """Run one statement on all problems. Gives what is found if it cannot be run."""
         reads = (statement.reads | ({statement.name} if statement.goes_on else set())) - {*FUNCTIONS}
         name, of = statement.name, self.names[0].gradient(statement.name)
+        for early, line in statement.early:
+            if self._is_computed(early):
+                return self._stopped(name, reads, False, f"it uses {early} before line {line} gives it")
         missing = [each for each in sorted(reads) if each not in self.known[0] and not self.names[0].has(each)]
         scopes = [
-            {each: known[each] if each in known else names.value(each) for each in sorted(reads - {*missing})}
+            {each: known[each] if each in known else self._given(each, names) for each in sorted(reads - {*missing})}
             for known, names in zip(self.known, self.names, strict=True)
         ]
         if missing:
             self.unknown[name] = what = self.unknown.get(missing[0], missing[0])
-            sentence = _what_is(what, statement.text)
+            sentence = what_is(what, statement.text)
             for known in self.known:
                 known.pop(name, None)
             return self._stopped(name, reads, None, sentence) if of or self._may_be_a_gradient(name, reads) else None
@@ -173,10 +163,26 @@ class Pass:
             self.factors.pop(name, None)
         return None
 
+    def _given(self, name: str, names: Names) -> Any:
+        """What a name has in it that no line gives."""
+        return names.value(name) * self.factors[name] if name in self.factors else names.value(name)
+
+    def _is_computed(self, name: str) -> bool:
+        """Whether nobody knows what a name has in it, or a step of the problem computes it."""
+        names = self.names[0]
+        role = names.trace.role(names.gradient(name) or names.of(name))
+        return name not in names.own and (role in ("value", "gradient") or not names.has(name))
+
     def _may_be_a_gradient(self, name: str, reads: Set[str]) -> bool:
         """Whether a name may be that of a gradient; what is returned is one only if it is made of one."""
         may_be = self.names[0].may_be_a_gradient
         return may_be(name) and (not name.startswith("d_returned") or any(map(may_be, reads)))
+
+    def _is_of_this_step(self, statement: Statement) -> bool:
+        """Whether a line that reads a new parameter gives a gradient, or another parameter its only update."""
+        of = self.names[0].gradient(statement.name)
+        is_first = statement.goes_on and of.endswith("_new") and of not in (each.of for each in self.found)
+        return is_first or self._may_be_a_gradient(statement.name, statement.reads)
 
     def _begins(self, name: str, values: Sequence[Any]) -> bool:
         """Whether a state is set to the 0 that it has at first: it is judged with other numbers in it too."""
@@ -199,7 +205,8 @@ class Pass:
         for known in self.known:
             known.pop(name, None)  # what it was before is known no more
         if found.of:
-            self._put_right(found, self._entering(reads) if found.is_on_the_way else 1.0)
+            entering = self._entering(reads) if found.is_on_the_way else 1.0
+            self._put_right(found, entering * (meant if isinstance(meant, float) else 1.0))
         if found.of and ok is None:
             self.untold[name] = note
         return found
@@ -264,7 +271,7 @@ class Pass:
         if found.is_on_the_way and isinstance(blamed, float):
             found.mistaken = blamed
         elif not found.is_on_the_way and factor != 1:
-            found.mistaken = factor
+            found.mistaken = blamed if isinstance(blamed, float) else factor
         self.factors[name] = factor / found.mistaken
         if note and found.own_factor != 1:
             return self._stopped(name, read, None, note)
@@ -314,15 +321,3 @@ class Pass:
             known[found.name] = (
                 right.ravel() if is_flat else right.T if shape == right.T.shape != right.shape else right
             )
-
-
-def _what_is(name: str, line: str) -> str:
-    """What is asked about a name that means nothing here."""
-    if (attribute := re.search(rf"\b{re.escape(name)}\.(\w+)", line)) and not hasattr(np.ndarray, attribute[1]):
-        return f"what is {name}? Of modules only NumPy is known here, as np: write it with that"
-    is_called = re.search(rf"\b{re.escape(name)}\(", line)
-    if re.match("[A-Z][A-Za-z]{2}", name) and (is_called or name not in line):
-        return f"{name} is a class, and only lines are followed here; {BY_RUNNING}"
-    by_letter = {"x": "X", "y": "y", "t": "y", "w": "W1", "b": "b1"}.get(name[:1].lower(), "H1")
-    meant = f"np.{name}" if is_called and hasattr(np, name) else "your_function" if is_called else repr(by_letter)
-    return f"what is {name}? Say it, as in names={{{name!r}: {meant}}}, or write it out"

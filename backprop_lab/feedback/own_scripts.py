@@ -179,12 +179,14 @@ class Once(ast.NodeTransformer):
             case ast.Assign([ast.Tuple(taken)], ast.Call() as call) if name := self._called(call):
                 returns = (each.value for each in ast.walk(self.functions[name]) if isinstance(each, ast.Return))
                 several = next((each for each in returns if isinstance(each, ast.Tuple)), None)
-                return self._crossed(node, taken, several) or _passed(node)
+                return self._handed_over(node, call) + self._crossed(node, taken, several) or _passed(node)
             case ast.Assign([ast.Tuple(taken)], ast.Name() | ast.Attribute() as holder):
                 return self._crossed(node, taken, self.kept.get(bare(holder))) or node
-        if not self.is_counted and ast.unparse(node) == "t = 0":
+        if not self.is_counted and ast.unparse(node) in ("t = 0", "self.t = 0"):
             return ast.copy_location(ast.Assign(node.targets, ast.Constant(0.0)), node)  # as it stays
-        return _passed(node) if self._called(node.value) else None if only_shows(node) else node
+        if self._called(node.value):
+            return self._handed_over(node, node.value) or _passed(node)
+        return None if only_shows(node) else node
 
     def _returned_anew(self, name: str) -> str:
         """A parameter that a function is given, to which it gives another array, and that it returns."""
@@ -204,6 +206,15 @@ class Once(ast.NodeTransformer):
         crossed = [(one, other) for one, other in pairs if bare(one) != bare(other) and bare(other) in names]
         return [ast.copy_location(ast.Assign([one], other), node) for one, other in crossed]
 
+    def _handed_over(self, node: ast.stmt, call: Any) -> list[ast.stmt]:
+        """A line for each argument of a function that it is given another of its arguments for."""
+        function = self.functions[self._called(call)]
+        own = [ast.Name(each.arg, ast.Store()) for each in function.args.args]
+        own = own[isinstance(call.func, ast.Attribute) :]
+        by_name = [ast.Name(each.arg or "", ast.Store()) for each in call.keywords]
+        values = [*call.args[: len(own)], *(each.value for each in call.keywords)]
+        return self._crossed(node, [*own[: len(call.args)], *by_name], ast.Tuple(values))
+
     def visit_Expr(self, node: ast.Expr) -> ast.stmt | list[ast.stmt] | None:
         if name := self._called(node.value):
             if kept := self._returned_anew(name):
@@ -212,9 +223,7 @@ class Once(ast.NodeTransformer):
                     f"line {node.lineno}, `{text}`, drops what {name} returns, so that {kept} stays as it is: "
                     f"write `{kept} = {text}`"
                 )
-            parameters = [ast.Name(each.arg, ast.Store()) for each in self.functions[name].args.args]
-            skipped = isinstance(node.value.func, ast.Attribute)  # type: ignore[attr-defined]
-            return self._crossed(node, parameters[skipped:], ast.Tuple(node.value.args)) or _passed(node)  # type: ignore[attr-defined]
+            return self._handed_over(node, node.value) or _passed(node)
         return None if isinstance(node.value, ast.Name | ast.Attribute) or only_shows(node) else node
 
     def visit(self, node: ast.AST) -> Any:

@@ -6,17 +6,12 @@ names is its turns. Functions that the text defines and calls, such as the slope
 """
 
 import ast
-import math
-import re
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from textwrap import dedent
-from types import CodeType, MappingProxyType
+from types import MappingProxyType
 from typing import Any
-
-import numpy as np
 
 from backprop_lab.feedback.answers import a_kind
 from backprop_lab.feedback.own_loops import BY_RUNNING, Unrolled
@@ -30,12 +25,10 @@ from backprop_lab.feedback.own_spellings import (
     name_gradients,
     of_it,
 )
+from backprop_lab.feedback.own_statements import Statement, compiled, in_turn
 from backprop_lab.nn.forms import is_written
 
-FUNCTIONS = {each.__name__: each for each in (len, range, float, int, abs, sum, max, min, round, list, tuple, pow)}
 REFUSED = ("save", "load", "file", "txt", "random", "lib", "test", "memmap", "DataSource", "show_", "set", "ctypes")
-# What a line finds without asking for it: NumPy imports the code of `mean` and `sum` when they are first called.
-SCOPE = {"__builtins__": {"__import__": __import__}, "np": np, "numpy": np, "math": math, **FUNCTIONS}
 MODULES = {"np", "numpy", "math"}
 IN_PLACE = ("add.at", "subtract.at", "put_along_axis", "fill_diagonal", "copyto")  # what changes its first argument
 TURNS = "in it, which is not followed here: write its turns one by one"
@@ -50,36 +43,9 @@ KINDS = {
 TAKEN = (ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.Attribute,
     ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.keyword, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
     ast.expr_context, ast.IfExp, ast.Assign, ast.AugAssign)  # fmt: skip
-OF_HELPERS = (ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.If, ast.Expr)
-A_LITTLE = 1e-6  # that somebody adds so that nothing is divided by 0
+OF_HELPERS = (ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.If, ast.Expr, ast.Pass)
 NONE: Mapping[str, list[str]] = MappingProxyType({})
 Helpers = Mapping[str, ast.FunctionDef]
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One statement: the line it stands in, its text, what it writes and reads, and the code that is run.
-
-    `goes_on` says that it changes what it writes, or makes it of itself: `dW1 += reg * W1`, `dh[h <= 0] = 0`; and
-    `collects` that it only puts what has a name into a dictionary. One that `is_idle` is not run.
-    """
-
-    line: int
-    text: str
-    name: str
-    reads: frozenset[str]
-    goes_on: bool
-    code: CodeType
-    collects: bool = False
-    is_idle: bool = False
-
-    def run(self, known: Mapping[str, Any]) -> Any:
-        """What it writes, where the names have these values, which stay as they are. Raises what NumPy raises."""
-        scope = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in known.items()}
-        scope = {**SCOPE, **scope}
-        with np.errstate(all="ignore"):
-            exec(self.code, scope)
-        return scope[self.name]
 
 
 def statements_in(text: str, last: int, lists: Mapping[str, list[str]] = NONE) -> list[Statement]:
@@ -97,7 +63,7 @@ def statements_in(text: str, last: int, lists: Mapping[str, list[str]] = NONE) -
     name_gradients(tree)
     InLayers(tree, last, lists).visit(tree)
     script = _Script(_helpers(tree, once.judged, last), once.is_idle)
-    return [_with(script.helpers, each) for each in _followed(tree.body, script)]
+    return [*in_turn([_with(script.helpers, each) for each in _followed(tree.body, script)])]
 
 
 @dataclass(frozen=True)
@@ -128,7 +94,8 @@ def _statements(node: ast.stmt, script: _Script) -> Iterator[Statement]:
         case ast.FunctionDef(body=body) | ast.ClassDef(body=body):
             for argument, number in _defaults(node):
                 yield from _statements(ast.copy_location(ast.Assign([argument], number), node), script)
-            yield from _followed(body, script)
+            for statement in _followed(body, script):
+                yield replace(statement, scope=node.lineno) if isinstance(node, ast.FunctionDef) else statement
         case ast.Import() | ast.ImportFrom() | ast.Assert() | ast.Pass() | ast.Expr(ast.Constant()):
             return
         case ast.Assign() | ast.AugAssign() | ast.Expr() if is_given(node):
@@ -236,15 +203,8 @@ def _written(node: ast.stmt, target: ast.expr, statement: ast.stmt) -> Iterator[
     if isinstance(plain, ast.Assign) and ast.unparse(plain.value) == ast.unparse(target):  # W1 = params["W1"]
         return
     goes_on = not isinstance(plain, ast.Assign) or target is not base or base.id in reads
-    code = _compiled([plain])
+    code = compiled([plain])
     yield Statement(node.lineno, ast.unparse(plain), base.id, frozenset(reads - MODULES), goes_on, code)
-
-
-def _compiled(body: Sequence[ast.stmt]) -> CodeType:
-    """The code of statements, in which float32 is float64: what it rounds is no mistake."""
-    module = ast.fix_missing_locations(_Exact().visit(ast.Module([deepcopy(each) for each in body], [])))
-    with warnings.catch_warnings(action="ignore"):  # such as of 2(X), which is told when it stops
-        return compile(module, "<a line of yours>", "exec")
 
 
 def _helpers(tree: ast.Module, judged: Set[str], last: int) -> dict[str, ast.FunctionDef]:
@@ -266,7 +226,7 @@ def _helpers(tree: ast.Module, judged: Set[str], last: int) -> dict[str, ast.Fun
                 continue
         if name in called:
             args.args = [ast.arg(each.arg) for each in args.args if each.arg != "self"]  # without their types
-            (helper,) = ast.parse(f"def {name}({ast.unparse(args)}): pass").body
+            (helper,) = ast.parse("\n" * (node.lineno - 1) + f"def {name}({ast.unparse(args)}): pass").body
             assert isinstance(helper, ast.FunctionDef)
             helper.body, found[name] = body or [ast.Pass()], helper
             for part in ast.walk(helper):
@@ -285,8 +245,9 @@ def _with(helpers: Helpers, statement: Statement) -> Statement:
             reads |= {each.id for each in names} - inside
     if not used:
         return statement
-    code = _compiled([*(helpers[name] for name in used), *ast.parse(statement.text).body])
-    return replace(statement, reads=frozenset(reads - used - MODULES), code=code)
+    code = compiled([*(helpers[name] for name in used), *ast.parse(statement.text).body])
+    calls = tuple((name, helpers[name].lineno) for name in sorted(used))
+    return replace(statement, reads=frozenset(reads - used - MODULES), code=code, calls=calls)
 
 
 def _check(part: ast.AST, line: int, taken: tuple[type, ...] = TAKEN) -> None:
@@ -296,32 +257,3 @@ def _check(part: ast.AST, line: int, taken: tuple[type, ...] = TAKEN) -> None:
         raise ValueError(f"line {line} has {kind}")
     if isinstance(part, ast.Attribute) and (part.attr.startswith("_") or any(word in part.attr for word in REFUSED)):
         raise ValueError(f"line {line} uses .{part.attr}, which is not followed here: write what it does in NumPy")
-
-
-class _Exact(ast.NodeTransformer):
-    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        self.generic_visit(node)
-        return ast.Attribute(node.value, "float64", node.ctx) if node.attr in ("float32", "float16") else node
-
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        return ast.Constant("float64") if node.value in ("float32", "float16") else node
-
-
-class _WithoutALittleMore(ast.NodeTransformer):
-    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        self.generic_visit(node)
-        match node:
-            case ast.BinOp(kept, ast.Add(), ast.Constant(float(little))) if 0 < little <= A_LITTLE:
-                return kept
-        return node
-
-
-def without_a_little_more(statement: Statement) -> Statement:
-    """The same without what keeps it from dividing by 0, `y / (A2 + 1e-8)`; a root's is one of the step."""
-    calls_a_function = any(isinstance(each, CodeType) for each in statement.code.co_consts)
-    divides = "e-" in statement.text and "sqrt" not in statement.text and re.search("/|log", statement.text)
-    if calls_a_function or not divides:
-        return statement
-    return replace(
-        statement, code=_compiled([_WithoutALittleMore().visit(each) for each in ast.parse(statement.text).body])
-    )

@@ -25,11 +25,22 @@ def read_in(lines: Sequence[int], best: Pass) -> tuple[set[str], str]:
 
 
 def parts_of(found: Found, best: Pass) -> str:
-    """Where else the mistake may be: in values of the learner's own that a line is made of, and which nobody judges."""
+    """Where else the mistake may be: in values and functions of the learner's own that a line is made of.
+
+    Of the values it is those that nobody judges, and of the functions those that no right line calls.
+    """
     reads = read_in(found.lines, best)[0] - {each.name for each in best.found}
     lines = {each.name: each.line for each in best.statements[: found.lines[-1]] if each.name in reads}
     known, has = best.known[0], best.names[0].has
     own = [name for name in lines if isinstance(known.get(name), np.ndarray) and known[name].ndim and not has(name)]
+    right = {at for each in best.found if each.ok for at in each.lines}
+    right |= {at for at, each in enumerate(best.statements) if each.name in best.learnt}
+    trusted = {call for at in right for call in best.statements[at].calls}
+    calls = {
+        name: line for at in found.lines for name, line in best.statements[at].calls if (name, line) not in trusted
+    }
+    lines |= calls
+    own += calls
     return f"; or the mistake is in {listed([f'{name} of line {lines[name]}' for name in own])}" if own else ""
 
 

@@ -5,6 +5,7 @@ sums over, `n` and `m` are rows and columns that are summed, and `0` is a single
 """
 
 import ast
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,10 @@ _ALONG = {"n": "↓", "m": "→"}
 
 
 class Operand(NamedTuple):
-    """A matrix as it stands in an equation, `transposed` or not; `name` is empty if it is not on the board."""
+    """A matrix as it stands in an equation, `transposed` or not; `name` is empty if it is not on the board.
+
+    `value` is as it lies on the board; where the value itself has other axes, these are its `shape`.
+    """
 
     label: str
     name: str
@@ -31,6 +35,7 @@ class Operand(NamedTuple):
     cols: str
     transposed: bool
     value: Array
+    shape: tuple[int, ...] = ()
 
 
 def equation(trace: Trace, name: str) -> list[str | Operand]:
@@ -44,7 +49,7 @@ def equation(trace: Trace, name: str) -> list[str | Operand]:
         operands = [part for part in parts if isinstance(part, Operand)]
         if not 0 < len(operands) <= MOST_OPERANDS or (len(parts) == 1 and not operands[0].name):
             raise UnclearError
-        return [*parts, "=", result]
+        return _with_shapes(trace, [*parts, "=", result])
     except UnclearError:
         return listed(trace, name)
 
@@ -55,7 +60,16 @@ def listed(trace: Trace, name: str) -> list[str | Operand]:
     result = Operand(name, name, "i", "j", False, value_of(trace, name))
     matrices = [Operand(n, n, *_alone(n, trace, result.value), False, value_of(trace, n)) for n in step.operands]
     operands = [part for matrix in matrices[:MOST_OPERANDS] for part in (",", matrix)][1:]
-    return [*operands, *[", …"] * (len(matrices) > MOST_OPERANDS), "→", result]
+    return _with_shapes(trace, [*operands, *[", …"] * (len(matrices) > MOST_OPERANDS), "→", result])
+
+
+def _with_shapes(trace: Trace, parts: Sequence[str | Operand]) -> list[str | Operand]:
+    """The same where the operands that are values know how many axes these have."""
+
+    def own(part: Operand) -> tuple[int, ...]:
+        return np.shape(trace[part.name]) if part.name in trace and not part.transposed else ()
+
+    return [part._replace(shape=own(part)) if isinstance(part, Operand) else part for part in parts]
 
 
 def _alone(name: str, trace: Trace, result: Array) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from backprop_lab.nn.forms import of_form
 from backprop_lab.nn.steps import Step
 from backprop_lab.reading.by_form import of_line
 from backprop_lab.reading.by_rule import of_gradient
+from backprop_lab.reading.mathml import LETTERS
 from backprop_lab.reading.words import PARTS, WORDS
 from backprop_lab.step.written import OwnLine
 
@@ -42,6 +43,7 @@ LINES = _table("lines")
 EXPLANATIONS = LINES | _table("updates") | _table("beside")
 SHORT = re.compile(r"d?[A-Za-z]{1,3}\d*|d?y_pred")  # names that look in a formula as they do in a book
 COUNTS = re.compile(r"\{\{([NKH]+)\}\}")  # of samples, outputs and units, in the formulas of ours
+A_GRADIENT = re.compile(rf"d([A-Z]|({'|'.join(LETTERS)})\d*$|[a-z](\d|$|_pred))")
 OWN_NUMBERS = ("slope", "eps", "p")
 
 
@@ -53,10 +55,12 @@ def explain(step: Step, taken: Collection[str] = ()) -> Explanation:
     """
     latex, (title, sentence) = _formula(step, taken), _plain_words(step)
     if found := EXPLANATIONS.get((step.result, step.template)):
-        latex = found.latex.format_map({field: _in_latex(name) for field, name in step.names.items()})
+        latex = found.latex.format_map({field: _in_latex(field, name) for field, name in step.names.items()})
         title, sentence = found.title.format_map(step.names), found.sentence.format_map(step.names)
         if (beside := step.beside) and (added := EXPLANATIONS.get((beside.result, beside.template))):
-            latex += " " + added.latex.format_map({field: _in_latex(name) for field, name in beside.names.items()})
+            latex += " " + added.latex.format_map(
+                {field: _in_latex(field, name) for field, name in beside.names.items()}
+            )
             sentence += f" {added.sentence}"
     own_title, own_sentence, own_latex = (_own(step, words) for words in ("title", "sentence", "formula"))
     latex, title, sentence = own_latex or latex, own_title or title, own_sentence or step.note or sentence
@@ -69,7 +73,7 @@ def _own(step: Step, words: str) -> str:
     """What a part of a reader's own says of a line of its, with the names at its place filled in; "" for nothing."""
     said = getattr(step.kind, words, {})
     said = {"Y": said, "L": said, "new": said} if isinstance(said, str) else said
-    names = {field: _in_latex(name) for field, name in step.names.items()} if words == "formula" else step.names
+    names = {field: _in_latex(field, name) for field, name in step.names.items()} if words == "formula" else step.names
     try:
         return str(said.get(step.result, "").format_map(names))
     except (KeyError, ValueError, IndexError) as error:
@@ -93,7 +97,7 @@ def _formula(step: Step, taken: Collection[str]) -> str:
             found[result] = step.name
             if counts & {*found.values(), *taken}:
                 return ""
-            return latex.format_map({field: _in_latex(code) for field, code in found.items()})
+            return latex.format_map({field: _in_latex(field, code) for field, code in found.items()})
     return ""
 
 
@@ -123,18 +127,38 @@ def _plain_title(step: Step) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _in_latex(name: str) -> str:
+def _in_latex(field: str, name: str) -> str:
     """dW1 -> dW_{1}, y_pred -> y_{pred}, W1_new -> W_{1}^{new}, logP -> log P, 1e-05 -> 10^{-5}; other numbers stay.
 
-    Greek letters are such, as in dmu1, Xhat1 has a hat, and a word is upright.
+    What an optimizer remembers of W1 is m_{W_{1}}. The field tells a gradient, `dby`, from a word, `day`.
     """
     if not name.isidentifier():
         power = re.sub(r"^([\d.]+)e\+?(-?)0*(\d+)$", r"\1 \\cdot 10^{\2\3}", name)
         return power.removeprefix(r"1 \cdot ")
-    name = re.sub(r"^(d?)(mu|gamma|beta)(?=\d|$)", r"\1\\\2 ", name)
-    name = re.sub(r"^(d?)([A-Za-z])hat", r"\1\\hat{\2}", name)
-    name = re.sub(r"^(d?)(var|mask|step)(?=\d|$)", r"\1\\mathrm{\2}", name)
-    name = re.sub(r"^log(?=[A-Z])", r"\\log ", name)
-    name = re.sub(r"(\d+)", r"_{\1}", name)
-    name = re.sub(r"_new$", r"^{\\mathrm{new}}", name)
-    return name.replace("_pred", r"_{\mathrm{pred}}").replace("lr", r"\mathrm{lr}")
+    of = name.removesuffix("_new")
+    new = r"^{\mathrm{new}}" if of != name else ""
+    remembered = re.fullmatch("([mv])(hat)?(_new)?", field)
+    if remembered and (parameter := of.removeprefix(field.removesuffix("_new"))):
+        letter = rf"\hat{{{remembered[1]}}}" if remembered[2] else remembered[1]
+        return f"{letter}_{{{_letters(parameter)}}}{new}"
+    if of[0] == "d" and (A_GRADIENT.match(of) or (field[0] == "d" and len(of) > 1)):
+        return f"d{_letters(of[1:])}{new}"
+    return _letters(of) + new
+
+
+def _letters(name: str) -> str:
+    """W_hy and Why as W_{hy}, Xhat1 with a hat, gamma as the letter; any other word is upright."""
+    if logarithm := re.fullmatch(r"log([A-Z]\w*)", name):
+        return rf"\log {_letters(logarithm[1])}"
+    base, number, more = re.fullmatch(r"(.+?)(\d*)((?:_\w+)?)", name).groups()  # type: ignore[union-attr]
+    indices = [number, *more.split("_")]
+    if weights := re.fullmatch(r"([WUVR](?=[a-z])|b(?=.$))(\w+)", base):
+        base, indices = weights[1], [weights[2], *indices]
+    elif hat := re.fullmatch(r"([A-Za-z])_?hat", base):
+        base = rf"\hat{{{hat[1]}}}"
+    elif base in LETTERS:
+        base = f"\\{base} "
+    elif len(base) > 1:
+        base = rf"\mathrm{{{base}}}"
+    below = ",".join(each if len(each) < 4 or each.isdigit() else rf"\mathrm{{{each}}}" for each in indices if each)
+    return f"{base}_{{{below}}}" if below else base

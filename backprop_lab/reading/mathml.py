@@ -5,8 +5,9 @@ from functools import lru_cache
 from html import escape
 
 TOKEN = re.compile(r"\\(?:[A-Za-z]+|.)|\d+(?:\.\d+)?|\S")
-SYMBOLS = {r"\top": "⊤", r"\odot": "⊙", r"\sum": "∑", r"\neq": "≠", r"\leq": "≤", r"\cdot": "·", r"\sigma": "σ"}
-LETTERS = {r"\pi": "π", r"\mu": "μ", r"\gamma": "γ", r"\beta": "β"}
+SYMBOLS = {r"\top": "⊤", r"\odot": "⊙", r"\sum": "∑", r"\neq": "≠", r"\leq": "≤", r"\cdot": "·"}
+LETTERS = {"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "eta": "η", "theta": "θ", "lambda": "λ", "mu": "μ",
+    "nu": "ν", "phi": "φ", "psi": "ψ", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ", "omega": "ω"}  # fmt: skip
 SPACES = {r"\,": "0.2em", r"\;": "0.3em"}
 FUNCTIONS = ("max", "tanh", "log", "exp")
 
@@ -46,8 +47,8 @@ def _one(tokens: list[str]) -> str:
         return f"<msqrt>{_one(tokens)}</msqrt>"
     if token == r"\hat":
         return f'<mover accent="true">{_one(tokens)}<mo stretchy="false">^</mo></mover>'
-    if token in LETTERS:
-        return f"<mi>{LETTERS[token]}</mi>"
+    if token[1:] in LETTERS:
+        return f"<mi>{LETTERS[token[1:]]}</mi>"
     if token == r"\mathrm":
         return (
             re.sub(r"</?mi>", "", _one(tokens)).replace("<mrow>", '<mi mathvariant="normal">').replace("mrow>", "mi>")

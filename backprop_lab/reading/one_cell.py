@@ -236,8 +236,13 @@ class _Writing(Reader):
         match op:
             case "neg":
                 return _joined(MINUS + "{}", [one.within(Binds.NEGATIVE)], Binds.NEGATIVE).kept(one, MINUS + "{}")
-            case "+" if one.terms and one.around == "sum":
-                return self._sum([*one.terms, others[0]._replace(value=float(self.number(*parts[1])))])
+            case "+" if any(each.terms and each.around == "sum" for each in inside):
+                with_values = (
+                    each._replace(value=float(self.number(*at))) for each, at in zip(inside, parts, strict=True)
+                )
+                return self._sum(
+                    [t for each in with_values for t in (each.terms if each.around == "sum" else ()) or (each,)]
+                )
             case "**":
                 sign = "{}²" if others[0].symbols == "2" else "{} ** {}"
                 return _joined(sign, [one.within(Binds.WHOLE), others[0].within(Binds.POWER)], Binds.POWER)

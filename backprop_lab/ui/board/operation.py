@@ -262,11 +262,11 @@ def _shortest(operand: Operand) -> str:
 
 def _label(placed: Placed, size: float, others: Sequence[Placed], end: float) -> Word:
     """The name of an operand and its whole shape, as they fit between its neighbours."""
-    rows, cols = placed.operand.value.shape
+    axes = placed.operand.shape or placed.operand.value.shape
     room = min([*(other.x for other in others if other.x > placed.x), end + 4]) - placed.x - 4
     averaged = _box(placed, 0, len(placed.rows), 0, len(placed.cols)).means
     note = f", averaged {averaged[0]} × {averaged[1]}" if averaged != (1, 1) else ""
-    shape = f" ({rows}, {cols})" if rows * cols > 1 else ""
+    shape = f" {axes}" if placed.operand.value.size > 1 else ""
     label, short = placed.operand.label, _shortest(placed.operand)
     texts = [label + shape + note, label + note, short + shape + note, short + note]
     words = [Word(text, placed.x, placed.y - 0.35 * size, size, bold=True) for text in texts]

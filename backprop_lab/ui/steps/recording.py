@@ -100,7 +100,7 @@ def _iteration(looks: list[Look], names: list[str]) -> dict[str, Any]:
             for name in names
             for rows, cols in [value_of(trace, name).shape]
         },
-        "values": {name: words.matrix_table(name, value_of(trace, name)) for name in trace},
+        "values": {name: words.matrix_table(trace, name) for name in trace},
     }
 
 

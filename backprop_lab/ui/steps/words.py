@@ -99,14 +99,15 @@ def alt_text(place: LabState) -> str:
 def table(place: LabState) -> str:
     """Every value on the board, as tables that a screen reader can navigate."""
     names = [name for name in place.trace if place.shows(name)]
-    return f'<div class="bpl-tables">{"".join(matrix_table(name, value_of(place.trace, name)) for name in names)}</div>'
+    return f'<div class="bpl-tables">{"".join(matrix_table(place.trace, name) for name in names)}</div>'
 
 
-def matrix_table(name: str, value: object) -> str:
-    """One value as a table."""
-    rows = np.atleast_2d(np.asarray(value, dtype=float)).tolist()
-    body = "".join(f"<tr>{''.join(f'<td>{plain(v, 6)}</td>' for v in row)}</tr>" for row in rows)
-    return f"<table><caption>{name}, {len(rows)} by {len(rows[0])}</caption>{body}</table>"
+def matrix_table(trace: Trace, name: str) -> str:
+    """One value as a table, with the rows that it has on the board, and the axes that it has itself."""
+    value = value_of(trace, name)
+    body = "".join(f"<tr>{''.join(f'<td>{plain(v, 6)}</td>' for v in row)}</tr>" for row in value.tolist())
+    axes = (np.shape(trace[name]) if name in trace else ()) or value.shape
+    return f"<table><caption>{name}, {' by '.join(map(str, axes))}</caption>{body}</table>"
 
 
 def _rows(value: object) -> str:

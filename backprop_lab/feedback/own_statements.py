@@ -1,0 +1,120 @@
+"""A learner's statement: what it writes and reads, and the code that is run."""
+
+import ast
+import math
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+from backprop_lab.feedback.own_loops import BY_RUNNING
+from backprop_lab.feedback.own_names import A_GRADIENT
+from backprop_lab.feedback.own_spellings import A_PARAMETER
+
+FUNCTIONS = {each.__name__: each for each in (len, range, float, int, abs, sum, max, min, round, list, tuple, pow)}
+# What a line finds without asking for it: NumPy imports the code of `mean` and `sum` when they are first called.
+SCOPE = {"__builtins__": {"__import__": __import__}, "np": np, "numpy": np, "math": math, **FUNCTIONS}
+A_LITTLE = 1e-6  # that somebody adds so that nothing is divided by 0
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement: the line it stands in, its text, what it writes and reads, and the code that is run.
+
+    `goes_on` says that it changes what it writes, or makes it of itself: `dW1 += reg * W1`, `dh[h <= 0] = 0`; and
+    `collects` that it only puts what has a name into a dictionary. One that `is_idle` is not run. `scope` is the line
+    of the function it stands in, or 0; and `early` what it reads before another line gives it, and which.
+    `calls` are the functions of the text that are run with it, and their lines.
+    """
+
+    line: int
+    text: str
+    name: str
+    reads: frozenset[str]
+    goes_on: bool
+    code: CodeType
+    collects: bool = False
+    is_idle: bool = False
+    scope: int = 0
+    early: tuple[tuple[str, int], ...] = ()
+    calls: tuple[tuple[str, int], ...] = ()
+
+    def run(self, known: Mapping[str, Any]) -> Any:
+        """What it writes, where the names have these values, which stay as they are. Raises what NumPy raises."""
+        scope = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in known.items()}
+        scope = {**SCOPE, **scope}
+        with np.errstate(all="ignore"):
+            exec(self.code, scope)
+        return scope[self.name]
+
+
+def in_turn(statements: Sequence[Statement]) -> Iterator[Statement]:
+    """The same, where each knows what it reads too early; what a loop hands on to its next turn is not that."""
+    given = set[str]()
+    for at, each in enumerate(statements):
+        early, made = list[tuple[str, int]](), {each.name}
+        for name in sorted((each.reads | ({each.name} if each.goes_on else set())) - given):
+            for later in statements[at + 1 :]:
+                is_update = bool(A_PARAMETER.fullmatch(later.name))
+                if later.scope != each.scope or (is_update and not A_GRADIENT.fullmatch(name)):
+                    break  # of another function, or of the forward pass of the next step
+                of_it = bool(later.reads & made)
+                if later.name == name:
+                    early += [] if later.goes_on or of_it else [(name, later.line)]
+                    break
+                made |= {later.name} if of_it else set()
+        given.add(each.name)
+        yield replace(each, early=tuple(early))
+
+
+def what_is(name: str, line: str) -> str:
+    """What is asked about a name that means nothing here."""
+    if (attribute := re.search(rf"\b{re.escape(name)}\.(\w+)", line)) and not hasattr(np.ndarray, attribute[1]):
+        return f"what is {name}? Of modules only NumPy is known here, as np: write it with that"
+    is_called = re.search(rf"\b{re.escape(name)}\(", line)
+    if re.match("[A-Z][A-Za-z]{2}", name) and (is_called or name not in line):
+        return f"{name} is a class, and only lines are followed here; {BY_RUNNING}"
+    by_letter = {"x": "X", "y": "y", "t": "y", "w": "W1", "b": "b1"}.get(name[:1].lower(), "H1")
+    meant = f"np.{name}" if is_called and hasattr(np, name) else "your_function" if is_called else repr(by_letter)
+    return f"what is {name}? Say it, as in names={{{name!r}: {meant}}}, or write it out"
+
+
+def compiled(body: Sequence[ast.stmt]) -> CodeType:
+    """The code of statements, in which float32 is float64: what it rounds is no mistake."""
+    module = ast.fix_missing_locations(_Exact().visit(ast.Module([deepcopy(each) for each in body], [])))
+    with warnings.catch_warnings(action="ignore"):  # such as of 2(X), which is told when it stops
+        return compile(module, "<a line of yours>", "exec")
+
+
+class _Exact(ast.NodeTransformer):
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        self.generic_visit(node)
+        return ast.Attribute(node.value, "float64", node.ctx) if node.attr in ("float32", "float16") else node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        return ast.Constant("float64") if node.value in ("float32", "float16") else node
+
+
+class _WithoutALittleMore(ast.NodeTransformer):
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        match node:
+            case ast.BinOp(kept, ast.Add(), ast.Constant(float(little))) if 0 < little <= A_LITTLE:
+                return kept
+        return node
+
+
+def without_a_little_more(statement: Statement) -> Statement:
+    """The same without what keeps it from dividing by 0, `y / (A2 + 1e-8)`; a root's is one of the step."""
+    calls_a_function = any(isinstance(each, CodeType) for each in statement.code.co_consts)
+    divides = "e-" in statement.text and "sqrt" not in statement.text and re.search("/|log", statement.text)
+    if calls_a_function or not divides:
+        return statement
+    return replace(
+        statement, code=compiled([_WithoutALittleMore().visit(each) for each in ast.parse(statement.text).body])
+    )
