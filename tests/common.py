@@ -192,6 +192,9 @@ def kept(widget):
     return bundle[0] if isinstance(bundle, tuple) else bundle
 
 
+OVERFLOWING = {"shift-forgotten", "log-of-zero"}  # mistakes that are right until a score is large
+
+
 def check_said(name, said):
     """What is said of each case is what stands in data/, where somebody has read it; `SAVE=1` writes it there anew."""
     path = Path(__file__).parent / "data" / f"{name}.txt"
@@ -202,7 +205,8 @@ def check_said(name, said):
     found = "".join(f"{case}\n{indent(text, ' ' * 4)}\n" for case, text in with_cause.items())
     if os.environ.get("SAVE"):
         path.write_text(found, encoding="utf-8")
-    assert found.splitlines() == path.read_text(encoding="utf-8").splitlines()
+    read = path.read_text(encoding="utf-8").splitlines()
+    assert found.splitlines() == read, f"run it with SAVE=1, and read what changes in {path.name}"
 
 
 def check_cases(name, names):

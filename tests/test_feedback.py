@@ -12,7 +12,7 @@ from typing import ClassVar
 import common
 import numpy as np
 import pytest
-from common import check_cases, count, in_other_numbers, raises, through, trained, with_numbers
+from common import OVERFLOWING, check_cases, count, in_other_numbers, raises, through, trained, with_numbers
 from known_programs import FORTY, programmed
 from own_parts import OWN_PROBLEMS
 from own_parts import BinaryCrossEntropy as OwnBinaryCrossEntropy
@@ -94,9 +94,6 @@ def varied_traces():
             drawn = {name: rng.standard_normal(a.shape) * 10.0 ** rng.uniform(-2, 0.5) for name, a in parameters}
             p = with_numbers(p, **drawn)
         yield seed, trace(p)
-
-
-OVERFLOWING = {"shift-forgotten", "log-of-zero"}  # right until a score is large
 
 
 def test_right_answers_within_rounding_are_right():
@@ -868,3 +865,20 @@ def test_no_answer_of_numbers_stops_the_feedback_on_a_program(problem):
     for step in t.steps:
         for answer in (rng.standard_normal(np.shape(step.value)), rng.standard_normal()):
             assert "unreadable" not in check(step.name, answer, t).cause, step.name
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("mW1_new = 0.8 * mW1 + 0.2 * dW1", "a beta1 of 0.8 gives, and here beta1 is 0.9"),
+        ("vW1_new = 0.99 * vW1 + 0.01 * dW1**2", "a beta2 of 0.99 gives, and here beta2 is 0.999"),
+        ("mW1_new = dW1", "what is remembered from the step before is missing"),
+    ],
+)
+def test_another_beta_is_no_forgotten_memory_times_a_count(line, said):
+    """With five samples m + (dW - m) / 5 is 0.8 m + 0.2 dW, but nobody has written that."""
+    t = trace(trace(random_problem(0, 5, 3, 4, 2, lr=0.1, optimizer=Adam())).next_problem())
+    name, code = line.split(" = ")
+    feedback = check(name, t.evaluate(code), t)
+    assert said in feedback.message
+    assert "two mistakes" not in feedback.message

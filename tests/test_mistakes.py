@@ -7,7 +7,7 @@ from itertools import product
 import common
 import numpy as np
 import pytest
-from common import complex_step_derivative, count, trained, with_numbers
+from common import OVERFLOWING, complex_step_derivative, count, trained, with_numbers
 from known_programs import FORTY, PROGRAMS, programmed
 from own_parts import OWN_PROBLEMS
 from problems import ACTIVATIONS, OPTIMIZERS, identical, losses_of, varied_problem, whole_problem
@@ -43,6 +43,7 @@ from backprop_lab.checks.rounding import terms_in
 from backprop_lab.feedback.mistakes import INVISIBLE_TO_GRADIENT_CHECK, PARTS, mistakes_in
 from backprop_lab.nn.lines import evaluate
 from backprop_lab.nn.losses import HalfSquaredError, MeanSquaredError, SumSquaredError
+from backprop_lab.nn.norms import NORMS
 from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS
 from backprop_lab.step.random_problems import redrawn
 
@@ -73,16 +74,22 @@ def each_placed(t):
     return [(mistake, name) for mistake in MISTAKES.values() for name in mistake.possible_at(t)]
 
 
+def is_the_same(a, b):
+    """But for rounding: another way to write the right line is no mistake."""
+    return np.shape(a) == np.shape(b) and np.allclose(a, b, rtol=1e-9, atol=0, equal_nan=True)
+
+
 def test_no_line_of_the_table_is_idle():
     """Each runs in some network, and gives something else than the right line."""
     traces = [made(each, loss, outputs=K) for each, K in product(ACTIVATIONS, (1, 3)) for loss in losses_of(K)]
-    traces += [whole(type(each)(decay=0.1), norm) for each in OPTIMIZERS for norm in (BatchNorm, LayerNorm)]
+    traces += [whole(type(each)(decay=0.1), norm) for each in OPTIMIZERS for norm in NORMS.values()]
     for mistake in MISTAKES.values():
+        same = np.array_equal if mistake.name in OVERFLOWING else is_the_same
         for key, lines in mistake.lines.items():
             for line in (lines,) if isinstance(lines, str) else lines:
                 alone = replace(mistake, lines={key: line})
                 wrong = ((alone.wrong_value(t, step.name), step.value) for t in traces for step in t.steps)
-                assert any(a is not None and not np.array_equal(a, b) for a, b in wrong), (mistake.name, line)
+                assert any(a is not None and not same(a, b) for a, b in wrong), (mistake.name, line)
 
 
 def test_a_table_of_mistakes_is_read_as_it_is_written_or_refused_with_what_is_wrong_in_it():
@@ -212,7 +219,7 @@ in whole(Momentum(decay=0.2)), where N is 5, H 4 and D 2
   vW1_new: decay-as-penalty = vW1 * 0.9 + dW1 + W1 / 5
   W1_new: velocity-sign = 0.98 * W1 + vW1_new
   W1_new: memory-unused = 0.98 * W1 - dW1 / 10 | memory-of-before = 0.98 * W1 - 0.1 * vW1
-  W1_new: decay-forgotten = W1 - vW1_new / 10 | decay-as-penalty = W1 - (vW1_new + W1 / 5) / 10
+  W1_new: decay-forgotten = W1 - vW1_new / 10 | decay-as-penalty = None
   W1_new: penalty-twice = 0.92 * W1 - vW1_new / 10
   W1_new: plus-for-minus = 0.98 * W1 + vW1_new / 10 | not-updated = W1
   vb1_new: decay-as-penalty = None

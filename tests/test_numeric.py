@@ -21,6 +21,7 @@ from backprop_lab.nn.losses import (
     MeanSquaredError,
     SigmoidCrossEntropy,
     SoftmaxCrossEntropy,
+    SumSquaredError,
 )
 
 
@@ -61,8 +62,13 @@ def by_autograd(problem):
             return -anp.mean(anp.log(anp.where(problem.y == 1, value, 1 - value)))
         if isinstance(problem.loss, SigmoidCrossEntropy):
             return anp.mean(anp.logaddexp(0, anp.where(problem.y == 1, -value, value)))
-        mean, half = (isinstance(problem.loss, kind) for kind in (MeanSquaredError, HalfSquaredError))
-        return (anp.mean if mean else anp.sum)((value - problem.y) ** 2) / (2 if half else 1)
+        squares = (value - problem.y) ** 2
+        of_kind = {
+            SumSquaredError: anp.sum,
+            HalfSquaredError: lambda each: anp.sum(each) / 2,
+            MeanSquaredError: anp.mean,
+        }
+        return of_kind[type(problem.loss)](squares)
 
     parameters = list(problem.network.parameters.values())
     return loss(parameters), autograd.grad(loss)(parameters)

@@ -145,8 +145,8 @@ def test_no_step_is_called_too_long_whose_loss_rises_for_another_reason():
     assert asked.text.endswith("With all the new weights and the next h0, will the loss rise?")
     assert asked.why.endswith(" But the next step has its own h0, so its loss is a different one.")
     assert remarks.on_next_loss(t, t.steps[-1]).startswith("With all the new weights and the next h0, the loss will be")
-    t = trace(varied_problem(44).evolve(lr=1e-16))
-    assert t.next_loss() > t["L"], "by rounding alone"
+    still = (trace(varied_problem(seed).evolve(lr=1e-16)) for seed in range(2000))
+    t = next(t for t in still if t.next_loss() > t["L"])  # by rounding alone
     assert "too long" not in question(t, ("L", 0, 0)).why
 
 

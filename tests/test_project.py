@@ -125,6 +125,8 @@ def test_one_place_says_what_needs_publishing_and_has_every_notebook():
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         assert f"| [{path.stem}](notebooks/{path.name}) |" in sections(README)["## The notebooks"]
         assert f"]({COLAB}/{path.name})" in of_ways[published]
+    in_words = {15: "fifteen", 16: "sixteen", 17: "seventeen", 18: "eighteen"}
+    assert f"A course of {in_words[len([*(ROOT / 'notebooks').glob('*.ipynb')])]} Jupyter notebooks" in README
 
 
 def test_every_activation_loss_and_optimizer_is_in_the_list_of_all():

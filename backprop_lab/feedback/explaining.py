@@ -75,7 +75,7 @@ class Explaining:
             lambda: self._of_mistakes,
             self._values,
             lambda: [each for each in self._one_slip if shows(self.function, each.line)],
-            lambda: [each for each in self._patterns() if each.key == ("another rate",)],
+            lambda: [each for each in self._patterns() if each.key[0] in ("another rate", "another beta")],
             lambda: self._one_slip,
             self._further_up,
             self._two,

@@ -33,7 +33,7 @@ def seen_in(name: str, answer: Array, right: Array, allowed: Array, trace: Trace
         if answer.shape != right.shape:
             looks = [_of_another_shape] if by_chance else [_of_another_value, _of_another_shape]
         else:
-            looks = [_cut_off, _of_few_numbers, _factors]
+            looks = [_cut_off, _of_few_numbers, _factors, _of_another_beta]
             if right.size <= LARGE:
                 looks += [] if by_chance else [_of_another_value, _combined, _of_two_gradients]
                 looks += [of_a_sample, signs, places, zeros, _powers, lines]
@@ -114,6 +114,20 @@ def _in_another_step(seen: Compared, factor: float) -> Iterator[Pattern]:
         if abs(count - round(count)) < EXACT * 1e3 and seen.is_times(factor):
             words = f"This is what it would be in step {round(count)}, and this is step {int(trace['step'])}: steps"
             yield Pattern("another step", f"{words} are counted from 1, once for all parameters.")
+
+
+def _of_another_beta(seen: Compared) -> Iterator[Pattern]:
+    """A line of the update with another number for a beta, of which what is remembered has a share."""
+    trace, optimizer, step = seen.trace, vars(seen.trace.problem.optimizer), seen.trace.step(seen.name)
+    betas = [name for name in optimizer if name.startswith("beta") and f"{{{name}}}" in step.template]
+    for name in betas if step.role == "new" else ():
+        lines = (step.template.format_map({**step.names, name: number}) for number in ("0.0", "1.0"))
+        without, whole = (np.asarray(trace.evaluate(line)) for line in lines)
+        if (share := whole - without).any() and share.size > 1:
+            beta = np.vdot(share, seen.answer - without).real / np.vdot(share, share).real
+            if 0 < beta < 1 and near(seen.answer, without + beta * share, seen.allowed).all():
+                words = f"This is what a {name} of {plain(beta)} gives, and here {name} is {plain(optimizer[name])}."
+                yield Pattern("another beta", words)
 
 
 def _of_another_value(seen: Compared) -> Iterator[Pattern]:

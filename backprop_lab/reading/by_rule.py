@@ -113,7 +113,9 @@ def _taken_off(step: Step, way: Sequence[Any]) -> str:
 def _words(passed: Any) -> tuple[str, ...]:
     """The noun and the sentence of one rule: those that say most of its place."""
     keys = (f"{passed.by} {passed.how}", f"{passed.by} {passed.at}", passed.by)
-    return next(RULES[key] for key in keys if key in RULES)
+    if found := next((RULES[key] for key in keys if key in RULES), None):
+        return found
+    raise ValueError(f"words.txt has no row for the rule {passed.by}, under [rules]")
 
 
 def _filled(text: str, passed: Any, names: dict[str, str]) -> str:

@@ -35,6 +35,8 @@ def _table(name: str) -> dict[tuple[str, str], Explanation]:
         part, _, result = key.partition(".")
         result, line = key.split(" = ") if " = " in key else (result, PARTS[part].formulas[result])
         title, latex, sentence = said if len(said) == 3 else ("", *said)
+        if (result, line) in found:
+            raise ValueError(f"words.txt has two rows for the line {result} = {line}; the second is that of {key}")
         found[result, line] = Explanation(latex, title, sentence)
     return found
 
