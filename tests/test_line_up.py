@@ -9,7 +9,7 @@ from known_programs import programmed
 from own_parts import OWN_PROBLEMS, Huber
 from problems import varied_problem
 
-from backprop_lab import MISTAKES, random_problem, trace, worked_example
+from backprop_lab import EXAMPLES, MISTAKES, random_problem, trace, worked_example
 from backprop_lab.course.puzzle import GOALS, PARTS, Puzzle, judge
 from backprop_lab.nn.lines import NAMESPACE, evaluate
 from backprop_lab.ui import LineUp
@@ -244,3 +244,10 @@ def test_the_reason_of_a_wrong_line_may_be_left_out_and_ends_as_a_sentence(why, 
     put(lab, "a = x", "b = x")
     assert checked(lab).endswith(f"Line 2, b = x, {said}")
     assert lab.puzzle.needed == ["a", "b"]
+
+
+@pytest.mark.parametrize("start", ["residual", "transformer block"])
+def test_no_line_gives_itself_away_by_how_a_number_is_written(start):
+    for seed in range(10):
+        lines = Puzzle(EXAMPLES[start](), "whole", seed=seed).lines
+        assert [each.code for each in lines if "e-0" in each.code] == []

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from common import count, gradients_of, tell, through, trained, view_of, with_numbers
+from common import PAGE, count, gradients_of, tell, through, trained, view_of, with_numbers
 from known_programs import programmed
 from problems import varied_problem
 
@@ -293,11 +293,16 @@ def test_a_tours_question_is_answered_in_digits_or_in_words():
         assert ("is at least one unit off" in view_of(lab).state["tour"]["text"]) == is_asked, setup
 
 
-def test_nothing_is_asked_that_a_board_too_small_for_numbers_hides():
-    room = {"width": 390, "height": 800, "operation": [390, 116], "ratio": 2.0, "dark": False, "view": "a"}
-    for size, phases in (([390, 200], {"loss", "update"}), ([930, 318], {"forward", "loss", "backward", "update"})):
+def test_nothing_is_asked_that_a_board_and_its_operation_are_too_small_for():
+    room = {"width": 390, "height": 800, "ratio": 2.0, "dark": False, "view": "a"}
+    every = {"forward", "loss", "backward", "update"}
+    for size, below, phases in (
+        ([390, 200], [390, 40], {"loss", "update"}),
+        ([390, 200], [390, 116], every),
+        ([930, 318], [390, 40], every),
+    ):
         lab, asked = StepThrough(lr=0.01), set()
-        tell(lab, "page", room | {"map": size})
+        tell(lab, "page", room | {"map": size, "operation": below})
         lab.stepper.predict(True)
         note = view_of(lab).note["text"]
         assert ("too small" in note) == (len(phases) == 2)
@@ -308,3 +313,35 @@ def test_nothing_is_asked_that_a_board_too_small_for_numbers_hides():
         assert asked == phases
         told = re.findall(r"\w+", note.partition("only before")[2])
         assert not told or {lab.trace.step(name).phase for name in told if name != "and"} <= phases
+
+
+@pytest.mark.parametrize("start", ["worked example", "rnn"])
+def test_in_a_lecture_hall_the_operation_shows_what_a_question_is_about_and_no_answer(start):
+    lab = StepThrough(start=start, large=True)
+    tell(lab, "page", PAGE | {"map": [650, 300], "operation": [1290, 220], "view": "a"})
+    lab.stepper.predict(True)
+    asked = []
+    while lab.stepper.place.iteration == 0:
+        lab.stepper.next()
+        _, operation = lab._pictures
+        filled = [numbers is not None for numbers in operation._painter.numbers] if operation.shown else []
+        if (cell := lab.stepper.place.question) and cell[0] != "L":
+            asked.append(cell[0])
+            step = lab.trace.steps[lab.stepper.place.index]
+            if not lab.stepper.unread.isdisjoint(step.operands):
+                assert operation.shown.placed[-1].operand.name == step.name
+                assert all(filled[:-1])
+        assert all(filled) is not bool(filled and lab.stepper.place.question)
+    gradients = [step.name for step in lab.trace.steps if step.role == "gradient"]
+    assert {*gradients} <= {*asked}
+
+
+def test_where_the_board_shows_all_numbers_a_question_does_not_give_its_line_away():
+    lab = StepThrough()
+    tell(lab, "page", PAGE | {"map": [930, 345], "operation": [930, 170], "view": "a"})
+    lab.stepper.predict(True)
+    lab.go("L")
+    assert lab._pictures[1].shown
+    lab.stepper.next()
+    assert lab.stepper.place.question
+    assert lab._pictures[1].shown is None

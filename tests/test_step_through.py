@@ -184,7 +184,7 @@ def test_whatever_is_done_all_that_is_shown_is_of_one_place():
         before, noted = lab.stepper.place, view_of(lab).note
         offered = gestures(rng, lab)
         gesture, asks = rng.choice(offered) if turn % 2 else offered[turn // 2 % len(offered)]  # each has its turn
-        refused, twin.unread = "", lab.stepper.unread  # which the page decides
+        refused, twin.unread, twin.reads = "", lab.stepper.unread, lab.stepper.reads  # which the page decides
         try:
             if asks:
                 asks(twin)

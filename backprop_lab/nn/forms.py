@@ -118,7 +118,7 @@ def replaced(code: str, form: str, other: str, known: Mapping[str, str], among: 
         found = {**given}
         if id(part) in places and fits(shape, part, found):
             put(_Filled(found).visit(copy.deepcopy(new)))
-            yield ast.unparse(tree).replace(" ** ", "**")
+            yield ast.unparse(tree).replace(" ** ", "**").replace("e-0", "e-")  # as derived lines are written
             put(part)
 
 

@@ -78,27 +78,36 @@ class Operation(Picture):
         self._scales, self._written = scales, None
 
     @own_settings()
-    def draw(self, trace: Trace, index: int, cell: Cell | None = None) -> None:
+    def draw(self, trace: Trace, index: int, cell: Cell | None = None, is_asked: bool = False) -> None:
         """Show step `index` of `trace`, counted from 1, or nothing for 0; a chosen `cell` of its result is among those
-        that are shown."""
+        that are shown. Where the learner `is_asked` what it gives, its result is not filled in yet."""
         self.shown = None
         if not index:
             self.pixels = self._empty
             return
-        name = trace.steps[index - 1].name
-        chosen = (cell[1], cell[2]) if cell and cell[0] == name else None
-        self.shown = self._arrange(equation(trace, name), chosen)
-        if not self.shown.em:  # a line so long that no number can be read: the card has it
-            alone = self._arrange(listed(trace, name), chosen)
-            self.shown = alone if alone.em else self.shown
+        self.shown = self._of_step(trace, trace.steps[index - 1].name, cell)
         kinds = kinds_of(trace)
         blocks = [block for placed in self.shown.placed for block in _blocks(placed, self._scales, kinds)]
         if self._written is not self.shown.labels:
             self._write(self.shown)
             boxes, scales = [box for box, _, _ in blocks], [scale for _, scale, _ in blocks]
             self._painter = CellPainter(boxes, scales, self.theme, self.ratio, self.take())
-        self._painter.fill([value for _, _, value in blocks])
+        result = len(_blocks(self.shown.placed[-1], self._scales, kinds)) if is_asked else 0
+        self._painter.fill([None if k >= len(blocks) - result else each[2] for k, each in enumerate(blocks)])
         self.pixels = self._painter.pixels
+
+    def _of_step(self, trace: Trace, name: str, cell: Cell | None = None) -> Arrangement:
+        chosen = (cell[1], cell[2]) if cell and cell[0] == name else None
+        shown = self._arrange(equation(trace, name), chosen)
+        if shown.em:
+            return shown
+        alone = self._arrange(listed(trace, name), chosen)  # a line so long that no number can be read: the card has it
+        return alone if alone.em else shown
+
+    def shows_all(self, trace: Trace, name: str) -> bool:
+        """Whether every number of what a step computes can be read here."""
+        shown = self._of_step(trace, name)
+        return shown.em > 0 and all(None not in (*each.rows, *each.cols) for each in shown.placed)
 
     def _write(self, shown: Arrangement) -> None:
         """Draw all but the cells."""

@@ -3,7 +3,7 @@
 
 import { labelled, letScroll, make, makeField } from "./elements.js";
 
-export function predicts({ question }) {
+function predicts({ question }) {
   return Boolean(question);
 }
 
@@ -82,13 +82,21 @@ function fillHead(head, state) {
   if (!asked) make("h4", "", head, now.title);
 }
 
+// A line of NumPy, in which no number such as 1e-05 is broken at its minus.
+function fillCode(line, code) {
+  for (const part of code.split(/(\d+e-\d+)/)) {
+    if (/^\d+e-/.test(part)) make("span", "", line, part);
+    else line.append(part);
+  }
+}
+
 // What is said to the learner stands where the sentence and the formula were, which can be read again later.
 function fillWords(words, { card: now, remarks }, note) {
   words.replaceChildren();
   if (now.sentence && !note.text) make("p", "", words, now.sentence);
   if (now.formula && !note.text) make("div", "bpl-formula", words).innerHTML = now.formula;
-  if (now.code) make("code", now.right ? "bpl-wrong" : "", make("div", "bpl-line", words), now.code);
-  if (now.right) make("code", "bpl-right", make("div", "bpl-line", words), now.right);
+  if (now.code) fillCode(make("code", now.right ? "bpl-wrong" : "", make("div", "bpl-line", words)), now.code);
+  if (now.right) fillCode(make("code", "bpl-right", make("div", "bpl-line", words)), now.right);
   if (now.shapes) make("div", "bpl-shapes", words, now.shapes);
   if (remarks.length) {
     const about = make("div", "bpl-remarks", words);
@@ -96,10 +104,11 @@ function fillWords(words, { card: now, remarks }, note) {
   }
 }
 
-// A formula that is too wide becomes smaller; one that then still is can be scrolled.
+// A formula that is too wide becomes smaller, or goes on in another line; one that then still is can be scrolled.
 function fitAcross(formula) {
   const part = formula.clientWidth / formula.scrollWidth;
   if (part < 1) formula.style.fontSize = `${1.12 * Math.max(0.7, 0.98 * part)}em`;
+  if (part < 0.7) formula.classList.add("bpl-goes-on-below");
   if (formula.scrollWidth > formula.clientWidth + 1) formula.tabIndex = 0;
 }
 

@@ -3,7 +3,7 @@
 
 import { isPlain } from "./arithmetic.js";
 import { makeBelow } from "./below.js";
-import { makeCard, makeTour, predicts } from "./card.js";
+import { makeCard, makeTour } from "./card.js";
 import { come, comeOnceShown, initialize } from "./coming.js";
 import { labelled, make } from "./elements.js";
 import { makePicture } from "./picture.js";
@@ -84,8 +84,6 @@ function makeShowing(model, lab, parts, pointer, toMeasure) {
     const now = lab.state();
     pointer.heed(now);
     operation.boxes = now.operation ?? [];
-    // While the learner predicts, it still shows the step before.
-    operation.figure.style.visibility = predicts(now) ? "hidden" : "";
     transport.show(now);
     timeline.show(now);
     card.show(now, model.get("note"));

@@ -2,6 +2,8 @@
 
 import { icon, labelled, make } from "./elements.js";
 
+const FADES = 36; // pixels at the end of a timeline that goes on, as in board.css
+
 // What can be done to the steps: the message, its name, the word on its button, its drawing in a square of 16, a tip.
 const ACTIONS = [
   ["restart", "Restart", "Restart", "M3 3v4h4M3.4 7A5 5 0 1 1 3 9.5", "Back to the start, with the original numbers"],
@@ -93,7 +95,8 @@ export function makeTimeline(board, { tell }) {
     const stop = stops[index - 1], { left, right } = (stop ?? timeline).getBoundingClientRect();
     const row = timeline.getBoundingClientRect();
     const name = stop?.parentElement.firstChild.getBoundingClientRect(); // which stays, above the steps
-    if (left < (name?.right ?? row.left) || right > row.right) timeline.scrollLeft += (left + right - row.left - row.right) / 2;
+    const end = stop === stops.at(-1) ? row.right : row.right - FADES;
+    if (left < (name?.right ?? row.left) || right > end) timeline.scrollLeft += (left + right - row.left - row.right) / 2;
     showEnd();
   }
 

@@ -4,7 +4,7 @@ Both are plain data, as `ui/page/step_view.py` describes them, so that they can 
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -76,6 +76,13 @@ def step_frames(place: LabState) -> list[Frame]:
         kind = "result" if name == place.step.name else "operand"
         whole.append([name, 0, rows - 1, 0, cols - 1, kind])
     return whole
+
+
+def worked_out(place: LabState, unread: Set[str]) -> int:
+    """The number of the step that is shown worked out: of one asked about only where the board hides its numbers."""
+    if not place.question:
+        return place.index
+    return 0 if unread.isdisjoint(place.trace.steps[place.index].operands) else place.index + 1
 
 
 def sources(worked: Worked) -> list[Frame]:

@@ -248,12 +248,12 @@ class StepThrough(Lab):
         The map goes ahead in a message of its own: the page shows it while the rest is still worked out.
         """
         view, trace = self._view, place.trace
-        pinned = place.cell if place.pinned else None  # one that is only pointed at is not drawn
-        shown = (place.remembered, place.index, pinned)
+        chosen = place.question or (place.cell if place.pinned else None)  # one that is only pointed at is not drawn
+        shown = (place.remembered, place.index, chosen)
         operation = self._show_map(place) if self._drawn != shown else None
         with view.hold_sync():
             if operation:
-                operation.draw(trace, place.index, pinned)
+                operation.draw(trace, frame.worked_out(place, self.stepper.unread), chosen, bool(place.question))
                 view.operation = operation.png()
                 self._tell(operation=operation.boxes_on_page())
                 self._drawn = shown
@@ -282,8 +282,9 @@ class StepThrough(Lab):
                 (width, height), (across, down) = page["map"], page["operation"]
                 looks = page["ratio"], page["dark"], self._looks["large"]
                 board = Board(place.trace, width, height, *looks, place.scales, place.renewed)
+                self._pictures = board, (operation := Operation(place.scales, across, down, *looks))
                 self.stepper.unread = board.cells.unread
-                self._pictures = board, Operation(place.scales, across, down, *looks)
+                self.stepper.reads = lambda name: operation.shows_all(self.stepper.place.trace, name)
                 self._view.boxes = board.boxes_on_page()
             board, operation = self._pictures
             if (board.scales, board.renewed) != (place.scales, place.renewed):

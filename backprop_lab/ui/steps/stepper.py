@@ -1,7 +1,7 @@
 """The moves from one place to another: steps, iterations, other numbers, and questions that are asked before a step."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -57,6 +57,7 @@ class Stepper(HasTraits):
         opened = chosen(problem, setup)
         made = opened.problem()
         self.unread: set[str] = set()  # the matrices whose numbers the learner cannot see on the board
+        self.reads: Callable[[str], bool] = lambda name: False  # whether those of a step are seen beside it
         self.setup_lr = float(made.lr)  # the learning rate that goes with the setup, unless another is chosen
         self._drawn: tuple[Setup, Scales] | None = None
         made = made if lr is None else made.evolve(lr=lr)
@@ -277,8 +278,8 @@ class Stepper(HasTraits):
         return asked_before(place.trace, step, np.random.default_rng([place.setup.seed or 0, place.iteration, index]))
 
     def _is_unread(self, step: Step) -> bool:
-        """Whether a step follows from numbers that the board hides; a colour shows which way, and no more."""
-        return step.phase != "update" and not self.unread.isdisjoint(step.operands)
+        """Whether a step follows from numbers that are hidden; a colour shows which way, and no more."""
+        return step.phase != "update" and bool(self.unread & {*step.operands}) and not self.reads(step.name)
 
     def _begin(self, setup: Setup, lr: float | None, *sentences: str, **changes: Any) -> None:
         """Start over from a setup, with the same mistake if it can be planted there; `changes` are of the place."""
