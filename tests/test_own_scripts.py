@@ -533,6 +533,7 @@ ALONE = {  # a right script, its problem, a line and what stands there by mistak
     "1/m comes after a dZ2 of another shape": (DLAI, TANH_TWO, "dZ2 = A2 - Y", "dZ2 = A1 - Y"),
     "1/m comes in the update": (SUMMED, MEAN, "nabla_W2 = a1.T @ delta2", "nabla_W2 = 2 * a1.T @ delta2"),
     "1/m comes in the update of a wrong one": (SUMMED, MEAN, "nabla_W1 = X.T @ delta1", "nabla_W1 = X.T @ z1"),
+    "1/m comes in an update that takes another": (SUMMED, MEAN, "* nabla_b2", "* nabla_W2"),
     "1/m comes in the update of all": (SUMMED, MEAN, "delta2 = out - y", "delta2 = 2 * (out - y)"),
     "errors that are added": (ERRORS, HALF, "error = y - output", "error = y - b2"),
     "errors of another shape that are added": (ERRORS, HALF, "error = y - output", "error = y - hidden"),
@@ -592,6 +593,12 @@ def test_where_a_function_of_ones_own_may_be_wrong_its_line_is_named():
         assert "or the mistake is in relu_backward of line 1" in found.first_wrong.sentence, found
     found = check_lines(lines.replace("dW1 = X.T @ dZ1", "dW1 = X.T @ (dZ1 + relu(dZ1))"), RELU)
     assert "relu of" not in str(found), found  # as another line with it is right
+    several = (
+        "def back(d, W, h):\n    return -(d @ W.T), h.T @ d, d.sum(0)\n"
+        "dH1, dW2, db2 = back(dy_pred, W2, H1)\ndX, dW1, db1 = back(dH1 * (H1 > 0), W1, X)\n"
+    )
+    found = check_lines(several, RELU)
+    assert "or the mistake is in back of line 1" in found.first_wrong.sentence, found
 
 
 def test_a_number_that_has_the_name_of_a_value_is_no_name_for_it():

@@ -159,7 +159,7 @@ def _with_what_was_meant(best: Pass, run: Run, updates: bool) -> Pass:
         is_by_a_factor = wrong.is_on_the_way and wrong.factor is not None  # then so are those made of it
         times = {rounded(1 / each.mistaken) for each in later} - {1.0} if not is_by_a_factor else set[float]()
         if updates and any(trace.role(each.of) == "new" for each in later):
-            times |= {each * (wrong.factor or 1.0) for each in (samples, 1 / samples, -1.0, -samples)}
+            times |= {rounded(each * (wrong.factor or 1.0)) for each in (samples, 1 / samples, -1.0, -samples)}
         free = dict.fromkeys(before if is_by_a_factor else (), 1.0)
         tries = (run({**best.blamed, **free, wrong.lines[-1]: each}) for each in sorted(times))
         best = min([best, *tries], key=lambda each: each.cost)

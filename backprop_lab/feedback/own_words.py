@@ -8,6 +8,7 @@ import numpy as np
 
 from backprop_lab.feedback.own_found import Found
 from backprop_lab.feedback.own_pass import Pass
+from backprop_lab.feedback.own_statements import Statement
 from backprop_lab.step.number_format import listed
 
 
@@ -35,13 +36,16 @@ def parts_of(found: Found, best: Pass) -> str:
     own = [name for name in lines if isinstance(known.get(name), np.ndarray) and known[name].ndim and not has(name)]
     right = {at for each in best.found if each.ok for at in each.lines}
     right |= {at for at, each in enumerate(best.statements) if each.name in best.learnt}
-    trusted = {call for at in right for call in best.statements[at].calls}
-    calls = {
-        name: line for at in found.lines for name, line in best.statements[at].calls if (name, line) not in trusted
-    }
+    trusted = {each for at in right for each in _calls(best.statements[at])}
+    calls = {name: line for at in found.lines for name, line, *_ in _calls(best.statements[at]) - trusted}
     lines |= calls
     own += calls
     return f"; or the mistake is in {listed([f'{name} of line {lines[name]}' for name in own])}" if own else ""
+
+
+def _calls(statement: Statement) -> set[tuple[str, int, str]]:
+    """The functions of the text that a line calls, with which of the values that they return it takes."""
+    return {(*call, statement.text.rpartition(")")[2]) for call in statement.calls}
 
 
 def in_their_words(sentence: str, found: Found, best: Pass, used: set[str]) -> str:
