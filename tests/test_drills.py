@@ -217,6 +217,7 @@ def test_a_number_that_two_decimals_make_0_or_a_large_one_is_not_asked_about(siz
 
 def test_on_each_sheet_of_slopes_some_unit_is_off():
     """So whoever forgets the mask of a ReLU does not get them all right."""
+    assert all(len(drill("slope", seed).questions) == QUESTIONS for seed in range(100))
     problem = random_problem(3, 5, 3, 4, 2)
     assert not trace(problem)["H1"].all()
     assert all(any(each.answer == 0 for each in drill("slope", seed, problem).questions) for seed in range(30))

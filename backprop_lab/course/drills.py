@@ -241,27 +241,27 @@ def _slopes(problem: Problem | None, rng: np.random.Generator) -> tuple[Question
              for at in np.ndindex(np.shape(step.value))]  # fmt: skip
     if not cells:
         raise ValueError("this problem has no line that goes back through a ReLU, a tanh or a sigmoid alone")
-    questions, off = dict[str, Question](), dict[str, Question]()
+    every: dict[str, Question] = {}
     for k in rng.permutation(len(cells)):
         t, step, form, known, at = cells[k]
         given = {name: round(float(t[code][at]), 2) for name, code in known.items()}
         answer = float(t.evaluate(form.format_map(known), **{known[name]: value for name, value in given.items()}))
         place = f"[{', '.join(map(str, at))}]" if at else ""
         is_as_shown = (given["Y"] > 0) == (t[known["Y"]][at] > 0)  # a mask, too
-        some = questions if len(questions) < QUESTIONS else {} if answer else off
         if given["up"] and is_as_shown and abs(answer) < LARGEST:
             shown = tuple(f"{known[name]}{place} = {value:.2f}" for name, value in given.items())
             hint = f"Its line is {step.name} = {step.code}."
             asked = f"{step.name}{place}"
-            some.setdefault(asked, Question((OF_SLOPES[form], *shown), asked, answer, hint))
-    if not questions:
+            every.setdefault(asked, Question((OF_SLOPES[form], *shown), asked, answer, hint))
+    if not every:
         raise ValueError(
             "no slope of this problem can be asked to two decimals: its numbers are too small or too large"
         )
-    if off and all(each.answer for each in questions.values()):  # so that whoever forgets the mask sees it
-        questions.popitem()
-        questions |= [*off.items()][:1]
-    return (*questions.values(),)
+    questions = [*every.values()]
+    off = next((each for each in questions if not each.answer), questions[0])
+    if questions.index(off) >= QUESTIONS:  # so that whoever forgets the mask sees it
+        questions[QUESTIONS - 1] = off
+    return tuple(questions[:QUESTIONS])
 
 
 OF_SLOPES = {

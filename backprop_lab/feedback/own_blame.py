@@ -60,14 +60,17 @@ def _without_data(statements: list[Statement], names: Names) -> list[Statement]:
 
 def _with_absent_ones(best: Pass, run: Run) -> Pass:
     """The same with gradients that no line gives taken times what lines made of them take off, where several do."""
-    names, written = best.names[0], {each.name for each in best.statements}
+    names = best.names[0]
+    if isinstance(names.problem, Program) or best.cost[0] < 2:
+        return best
+    written = {each.name for each in best.statements}
     read = {name for each in best.statements for name in each.reads if name not in written}
     of = {name: names.gradient(name) for name in read}
     absent = [
         name for name in sorted(read) if names.trace.role(of[name]) == "gradient" and names.is_on_the_way(of[name])
     ]
     counts = {each.mistaken for each in best.found} - {1.0}
-    for name in () if isinstance(names.problem, Program) or best.cost[0] < 2 else absent:
+    for name in absent:
         tries = [run({**best.blamed, name: 1 / each}) for each in sorted(counts)]
         better = min([best, *tries], key=lambda each: each.cost)
         best = better if better.cost[0] + 1 < best.cost[0] else best

@@ -25,7 +25,8 @@ def mathml(latex: str) -> str:
     lines, open_ones = list[list[str]]([[]]), 0
     parts = _parts(TOKEN.findall(latex))
     for before, part in pairwise(["", *parts]):
-        open_ones += (part[-6:-5] in "([") - (part[-6:-5] in ")]") if part.startswith(FENCE) else 0
+        if part.startswith(FENCE):
+            open_ones += 1 if part[len(FENCE)] in "([" else -1
         if len(parts) > LONG and part in SIGNS and before not in ("", *SIGNS) and not open_ones:
             lines.append([])
             part = part.replace("<mo>", '<mo form="infix">')

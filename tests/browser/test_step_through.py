@@ -47,8 +47,8 @@ def test_a_double_click_answers_one_of_two_questions_side_by_side(notebook):
     expect(tour).to_contain_text("Question 2 of 8")
     expect(tour.locator(".bpl-note")).to_have_count(0)
     lab.press("Predict first", "Next")
-    framed = lab.root.locator(".bpl-equation .bpl-frame:visible")
-    assert framed.count() == 0, "of the step before, it is no rule for this one"
+    expect(lab.root.locator(".bpl-equation img")).to_be_hidden()  # of the step before, it is no rule for this one
+    assert lab.root.locator(".bpl-equation .bpl-frame:visible").count() == 0, "nor is a frame of it"
     lab.button("none").dblclick()
     lab.settle()
     expect(lab.card.locator(".bpl-said").first).to_contain_text("of the units 0 to 3")

@@ -84,6 +84,7 @@ function makeShowing(model, lab, parts, pointer, toMeasure) {
     const now = lab.state();
     pointer.heed(now);
     operation.boxes = now.operation ?? [];
+    operation.figure.style.visibility = operation.boxes.length ? "" : "hidden";
     transport.show(now);
     timeline.show(now);
     card.show(now, model.get("note"));
