@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from backprop_lab.course.drills import drill
     from backprop_lab.course.mysteries import mystery, solve
     from backprop_lab.feedback.check import check, check_function
-    from backprop_lab.feedback.diagnosis import diagnose
     from backprop_lab.feedback.mistakes import MISTAKES, Mistake, plant
-    from backprop_lab.feedback.own_lines import check_lines
+    from backprop_lab.homework.diagnosis import diagnose
+    from backprop_lab.homework.lines import check_lines
     from backprop_lab.nn.layers import (
         ACTIVATIONS,
         GELU,
@@ -139,8 +139,8 @@ _HOMES = (
     "checks.proof",
     "feedback.mistakes",
     "feedback.check",
-    "feedback.diagnosis",
-    "feedback.own_lines",
+    "homework.diagnosis",
+    "homework.lines",
     "training.sweep",
     "course.drills",
     "course.mysteries",

@@ -516,7 +516,7 @@ def test_a_hundred_thousand_numbers_take_at_most_200_calls_and_a_hidden_error_is
 
 
 def test_a_long_run_says_how_many_calls_it_takes(capsys, monkeypatch):
-    monkeypatch.setattr("backprop_lab.feedback.own_loss.PATIENCE", -1.0)
+    monkeypatch.setattr("backprop_lab.homework.loss.PATIENCE", -1.0)
     loss, parameters = two_layer_net()
     found = diagnose(loss, parameters)
     said = capsys.readouterr()

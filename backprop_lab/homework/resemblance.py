@@ -9,8 +9,8 @@ from typing import cast
 import numpy as np
 
 from backprop_lab.feedback.compared import Compared
-from backprop_lab.feedback.own_slopes import Slopes
 from backprop_lab.feedback.patterns import NUMBERS_ALONE
+from backprop_lab.homework.slopes import Slopes
 from backprop_lab.nn.layers import Array
 from backprop_lab.step.number_format import plain
 from backprop_lab.step.trace import Trace

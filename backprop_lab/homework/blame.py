@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from backprop_lab.feedback.own_found import SAME, Found, rounded
-from backprop_lab.feedback.own_names import A_DIFFERENCE, Layout, Names
-from backprop_lab.feedback.own_pass import A_COPY, WITH_SLOPE, Pass
-from backprop_lab.feedback.own_statements import Statement, without_a_little_more
+from backprop_lab.homework.backward_pass import A_COPY, WITH_SLOPE, Pass
+from backprop_lab.homework.found import SAME, Found, rounded
+from backprop_lab.homework.names import A_DIFFERENCE, Layout, Names
+from backprop_lab.homework.statements import Statement, without_a_little_more
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program
 from backprop_lab.step.trace import Trace

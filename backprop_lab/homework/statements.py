@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.feedback.own_loops import BY_RUNNING
-from backprop_lab.feedback.own_names import A_GRADIENT
-from backprop_lab.feedback.own_spellings import A_PARAMETER
+from backprop_lab.homework.loops import BY_RUNNING
+from backprop_lab.homework.names import A_GRADIENT
+from backprop_lab.homework.spellings import A_PARAMETER
 
 FUNCTIONS = {each.__name__: each for each in (len, range, float, int, abs, sum, max, min, round, list, tuple, pow)}
 # What a line finds without asking for it: NumPy imports the code of `mean` and `sum` when they are first called.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.feedback.answers import a_kind
-from backprop_lab.feedback.own_names import Names
+from backprop_lab.homework.names import Names
 from backprop_lab.nn.arrays import NUMBERS
 from backprop_lab.nn.layers import Array
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
-from backprop_lab.feedback.own_spellings import bare, entries_in
+from backprop_lab.homework.spellings import bare, entries_in
 
 OF_NUMBERS = (
     ast.Constant, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Add, ast.Sub, ast.Mult, ast.USub, ast.Lt, ast.LtE, ast.Gt,

@@ -1,7 +1,7 @@
 """Is the gradient of a learner's own loss right? Each of its entries is held against the slope of that loss.
 
 A slope is found by moving one number of a parameter and calling the loss, so it can itself be off, by its *doubt* (see
-`own_loss`). An entry is right if it is right to 1e-5 of itself, all doubt included; one that is next to nothing beside
+`loss`). An entry is right if it is right to 1e-5 of itself, all doubt included; one that is next to nothing beside
 the largest is right if it cannot be off by more than 1e-7 of that. It is wrong if it is further off than doubt and
 rounding allow, and otherwise it cannot be told. Where there are too many entries, they are moved together, along random
 directions: these may show that a gradient is wrong, but never that the last of its entries is right.
@@ -18,10 +18,10 @@ import numpy as np
 from backprop_lab.checks.proof import AGREES
 from backprop_lab.checks.rounding import FLOAT32, FLOAT64
 from backprop_lab.feedback.answers import NoAnswerError, UnreadableError, as_floats, read
-from backprop_lab.feedback.mending import Change, Measured, Mending
-from backprop_lab.feedback.own_loss import OwnLoss
-from backprop_lab.feedback.own_slopes import DIRECTIONS, Slopes, ways
-from backprop_lab.feedback.resemblance import resemblance
+from backprop_lab.homework.loss import OwnLoss
+from backprop_lab.homework.mending import Change, Measured, Mending
+from backprop_lab.homework.resemblance import resemblance
+from backprop_lab.homework.slopes import DIRECTIONS, Slopes, ways
 from backprop_lab.nn.layers import Array
 from backprop_lab.step.number_format import at_most, plain, told_apart
 

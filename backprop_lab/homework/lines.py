@@ -13,14 +13,14 @@ import numpy as np
 
 from backprop_lab.feedback.answers import a_kind
 from backprop_lab.feedback.check import Feedback, check_function
-from backprop_lab.feedback.own_blame import best_pass
-from backprop_lab.feedback.own_found import SAME, Found
-from backprop_lab.feedback.own_names import COUNTS, Layout, Names
-from backprop_lab.feedback.own_pass import MASKS, Pass
-from backprop_lab.feedback.own_text import statements_in
-from backprop_lab.feedback.own_trials import layouts, others, with_gradients
-from backprop_lab.feedback.own_words import in_their_words, parts_of, read_in
-from backprop_lab.feedback.resemblance import times
+from backprop_lab.homework.backward_pass import MASKS, Pass
+from backprop_lab.homework.blame import best_pass
+from backprop_lab.homework.found import SAME, Found
+from backprop_lab.homework.names import COUNTS, Layout, Names
+from backprop_lab.homework.resemblance import times
+from backprop_lab.homework.text import statements_in
+from backprop_lab.homework.trials import layouts, others, with_gradients
+from backprop_lab.homework.words import in_their_words, parts_of, read_in
 from backprop_lab.step.number_format import listed, plain, told_apart
 from backprop_lab.step.problem import Problem, check_problem
 from backprop_lab.step.program import Program

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.feedback.own_found import SAME, Found, are_same, fit_of, has_its_slope, no_numbers, turned
-from backprop_lab.feedback.own_names import A_GRADIENT, Names
-from backprop_lab.feedback.own_statements import FUNCTIONS, Statement, what_is
 from backprop_lab.feedback.plain_words import another_name, in_plain_words
+from backprop_lab.homework.found import SAME, Found, are_same, fit_of, has_its_slope, no_numbers, turned
+from backprop_lab.homework.names import A_GRADIENT, Names
+from backprop_lab.homework.statements import FUNCTIONS, Statement, what_is
 
 MASKS = re.compile("[<>]")
 A_COPY = re.compile(r"\w+\d = \w+\d")

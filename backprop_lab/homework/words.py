@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_lab.feedback.own_found import Found
-from backprop_lab.feedback.own_pass import Pass
-from backprop_lab.feedback.own_statements import Statement
+from backprop_lab.homework.backward_pass import Pass
+from backprop_lab.homework.found import Found
+from backprop_lab.homework.statements import Statement
 from backprop_lab.step.number_format import listed
 
 

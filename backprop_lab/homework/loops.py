@@ -8,9 +8,9 @@ from copy import deepcopy
 from itertools import chain
 from typing import Any
 
-from backprop_lab.feedback.own_names import INPUTS, RATES, TARGETS
-from backprop_lab.feedback.own_scripts import begins_anew, is_given
-from backprop_lab.feedback.own_spellings import (
+from backprop_lab.homework.names import INPUTS, RATES, TARGETS
+from backprop_lab.homework.scripts import begins_anew, is_given
+from backprop_lab.homework.spellings import (
     A_LIST,
     A_PARAMETER,
     FROM_X,
@@ -19,7 +19,7 @@ from backprop_lab.feedback.own_spellings import (
     entries_in,
     is_to_be_filled,
 )
-from backprop_lab.feedback.own_turns import Put
+from backprop_lab.homework.turns import Put
 from backprop_lab.nn.lines import tree_of
 from backprop_lab.step.number_format import listed
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from backprop_lab.checks.moves import STEPS
 from backprop_lab.checks.proof import AGREES
-from backprop_lab.feedback.own_loss import OwnLoss, Slope
+from backprop_lab.homework.loss import OwnLoss, Slope
 from backprop_lab.nn.layers import Array
 
 LEAST = 1e-7  # of the largest slope: what is smaller need not be told apart from 0

@@ -14,9 +14,9 @@ from types import MappingProxyType
 from typing import Any
 
 from backprop_lab.feedback.answers import a_kind
-from backprop_lab.feedback.own_loops import BY_RUNNING, Unrolled
-from backprop_lab.feedback.own_scripts import Once, is_given, is_note, writes_layers
-from backprop_lab.feedback.own_spellings import (
+from backprop_lab.homework.loops import BY_RUNNING, Unrolled
+from backprop_lab.homework.scripts import Once, is_given, is_note, writes_layers
+from backprop_lab.homework.spellings import (
     InLayers,
     Plain,
     as_python,
@@ -25,7 +25,7 @@ from backprop_lab.feedback.own_spellings import (
     name_gradients,
     of_it,
 )
-from backprop_lab.feedback.own_statements import Statement, compiled, in_turn
+from backprop_lab.homework.statements import Statement, compiled, in_turn
 from backprop_lab.nn.forms import is_written
 
 REFUSED = ("save", "load", "file", "txt", "random", "lib", "test", "memmap", "DataSource", "show_", "set", "ctypes")

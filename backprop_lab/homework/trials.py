@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.feedback.own_names import ACTIVATED, AFTER, BEFORE, Layout, Names
-from backprop_lab.feedback.own_statements import Statement
+from backprop_lab.homework.names import ACTIVATED, AFTER, BEFORE, Layout, Names
+from backprop_lab.homework.statements import Statement
 from backprop_lab.nn.layers import Array
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program

@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop_lab.checks.proof import AGREES
-from backprop_lab.feedback.own_code import KINDS, Code
-from backprop_lab.feedback.own_loss import LIBRARIES, OwnLoss
-from backprop_lab.feedback.own_slopes import DIRECTIONS, Slopes, ways
+from backprop_lab.homework.code import KINDS, Code
+from backprop_lab.homework.loss import LIBRARIES, OwnLoss
+from backprop_lab.homework.slopes import DIRECTIONS, Slopes, ways
 from backprop_lab.step.number_format import listed
 
 MOST_CHANGES, MOST_SECONDS = 3_000, 20.0  # that are tried, twice, and for how long the processor may be busy with it

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from backprop_lab.feedback.own_names import A_GRADIENT, A_STATE, HELD_OUT, INPUTS, RATES, TARGETS, WEIGHTS
-from backprop_lab.feedback.own_spellings import A_PARAMETER, FROM_X, PARAMETERS, bare
+from backprop_lab.homework.names import A_GRADIENT, A_STATE, HELD_OUT, INPUTS, RATES, TARGETS, WEIGHTS
+from backprop_lab.homework.spellings import A_PARAMETER, FROM_X, PARAMETERS, bare
 from backprop_lab.nn.forms import is_written
 
 NOTES = r"[\w.]*(?:loss|cost|hist|err|acc)\w*"  # a list of what has come of each turn
