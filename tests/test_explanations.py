@@ -363,6 +363,33 @@ def test_a_reduction_is_said_to_be_of_what_it_reduces(code, title, sentence):
     assert explain(t.step("m"))[1:] == (title, sentence)
 
 
+@pytest.mark.parametrize(
+    ("line", "title", "sentence"),
+    [
+        ("B.max(axis=2)", "Maximum of each slice along axis 2", "The largest number of each slice along axis 2."),
+        ("np.stack([A, z], axis=1)", "Stacked", "A and z, one after the other along a new axis."),
+        ("A + z", "Sum", "A and z are added: each counts with a slope of 1."),
+        ("z * A", "Product", "z and A are multiplied, cell by cell: each is the slope for the other."),
+        ("A * A", "Square", "A is multiplied by itself, cell by cell."),
+        ("(1 - z) * A + z * C", "A mixture", "z is the share of C in it, number by number, and the rest is A."),
+        ("A / np.sqrt(C.shape[1])", "Scaled",
+         "The longer the rows of C, the larger the sums over them: this brings them back to the same size."),
+        ("A / np.sqrt(z + 1e-5)", "Divided by a root",
+         "A is divided by the root of z; the 1e-5 prevents a division by 0."),
+        ("B / B.sum(axis=-1, keepdims=True)", "Divided by the sum",
+         "All numbers along the last axis are divided by their sum, so that they add up to 1."),
+        ("B - B.max(axis=-1, keepdims=True)", "Scores minus the maximum",
+         "The largest number along the last axis becomes 0 and no other lies above it, so no power of e overflows."),
+    ],
+)  # fmt: skip
+def test_common_lines_of_attention_gates_and_pools_have_words(line, title, sentence):
+    learnt = {"A": np.array([[-3.0, 1.0], [2.0, 1.0]]), "B": np.ones((2, 2, 3))}
+    given = {"C": np.ones((2, 2)), "z": np.full((2, 2), 0.25)}
+    used = [{name: of[name] for name in of if name in line} for of in (learnt, given)]
+    t = trace(program(f"m = {line}\nL = np.sum(m**2)", *used))
+    assert explain(t.step("m"))[1:] == (title, sentence)
+
+
 @pytest.mark.parametrize("C", [np.eye(3), np.ones(3)])
 def test_what_is_said_of_a_lookup_is_true_of_rows_and_of_single_numbers(C):
     t = trace(program("E = C[ix]\nL = np.sum(E**2)", {"C": C}, {"ix": np.array([0, 2])}))

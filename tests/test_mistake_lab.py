@@ -7,7 +7,7 @@ import pytest
 from common import PAGE, SQUARE, plain, tell, trained
 
 from backprop_lab import L2, MISTAKES, program, prove, random_problem, trace
-from backprop_lab.training.history import can_be_planted
+from backprop_lab.training.history import that_fit
 from backprop_lab.ui import MistakeLab, mistake_lab
 
 
@@ -52,7 +52,7 @@ def test_it_opens_where_the_mistake_is_to_be_seen(mistake, step):
 def assert_all_is_of_the_mistake(lab, curves):
     place, problem = lab.lab.stepper.place, lab.lab.stepper.first_problem.evolve(lr=lab.lab.stepper.place.lr)
     assert lab._mistake.value == place.mistake
-    fitting = [(mistake.title, name) for name, mistake in MISTAKES.items() if can_be_planted(mistake, problem)]
+    fitting = [(mistake.title, name) for name, mistake in that_fit(MISTAKES, problem).items()]
     assert [*lab._mistake.options] == [("none: the correct backward pass", ""), *fitting]
     assert [*checked(lab)] == [f"d{name}" for name in problem.network.parameters]
     for name, (verdict, error) in checked(lab).items():
@@ -87,6 +87,13 @@ def test_no_symptom_is_told_of_a_line_of_which_one_term_is_wrong():
     penalised = random_problem(1, penalty=L2(0.1))
     for name, is_told in (("weights-for-gradient", False), ("penalty-not-in-gradient", True), ("mask-forgotten", True)):
         assert ("On the board:" in MistakeLab(penalised, mistake=name)._text.value) == is_told
+
+
+@pytest.mark.parametrize(("start", "rows"), [("worked example", 4), ("rnn", 3), ("transformer block", 7)])
+def test_each_gradient_is_checked_and_of_up_to_eight_all_rows_are_seen(start, rows):
+    lab = MistakeLab(start=start)
+    assert lab._checked.value.count("<tr>") == rows
+    assert [*checked(lab)] == [f"d{name}" for name in lab.lab.stepper.first_problem.parameters]
 
 
 @pytest.mark.parametrize("name", ["mask-forgotten", "mean-for-sum", "plus-for-minus", "bias-forgotten"])

@@ -39,7 +39,7 @@ from backprop_lab.nn.lines import Part, evaluate
 from backprop_lab.nn.norms import NORMS
 from backprop_lab.step.random_problems import fitting, redrawn
 from backprop_lab.training.curvature import sharpness
-from backprop_lab.training.history import can_be_planted
+from backprop_lab.training.history import that_fit
 from backprop_lab.training.sweep import in_floats
 from backprop_lab.ui import Exercises, MistakeLab, StepThrough
 from backprop_lab.ui.standalone import opened
@@ -225,7 +225,7 @@ def a_walk_and_a_picture_keep_it(p):
 def a_mistake_lab_is_about_it(p):
     lab = MistakeLab(p)
     names = [name for _, name in lab._mistake.options if name]
-    assert names == [name for name, mistake in MISTAKES.items() if can_be_planted(mistake, p)]
+    assert names == [*that_fit(MISTAKES, p)]
     for name in {*names[:1], *names[-1:]}:
         lab._mistake.value = name
         assert lab.lab.stepper.place.mistake == name

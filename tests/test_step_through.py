@@ -31,6 +31,7 @@ from backprop_lab import (
     random_problem,
 )
 from backprop_lab.step.number_format import typed_number
+from backprop_lab.training.history import that_fit
 from backprop_lab.ui import MistakeLab, StepThrough
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.steps import controls, frame, pictures, player, remarks, words
@@ -91,6 +92,11 @@ TYPED = [
 ]  # fmt: skip
 
 
+def offered(lab):
+    """The mistakes in the menu, "" for none."""
+    return [name for _, name in control(lab, "planted mistake").options]
+
+
 def gestures(rng, lab):
     """All that can be done now, with sense or without, and what each asks of the stepper; some of it more than once."""
     place, steps, some = lab.stepper.place, len(lab.stepper.place.trace.steps), rng.choice
@@ -113,8 +119,9 @@ def gestures(rng, lab):
         (("seed", typed), call("set_up", seed=typed_number(typed) if typed else None)),
         (("seed slider", index), call("set_up", seed=index)),
         *[((SIZE_LABELS.get(name, name), value), call("set_up", **{name: value})) for name, value in setup.items()] * 2,
-        *[(("planted mistake", name), call("plant", name)) for name in ("", *rng.sample([*MISTAKES], 9))],
-        *[((label, on), None) for label in ("More", "Values as a table", "As NumPy")],
+        *[(("planted mistake", name), call("plant", name)) for name in rng.choices(offered(lab), k=9)],
+        *[((label, on), None) for label in ("Values as a table", "As NumPy")],
+        *[(("More", on), None)] * 4,
     ]
     typing = [("answer", text, call("answer", text)) for text in ("−", "0", "+", typed) * (30 if place.question else 1)]
     typing += [("why", text, call("give_reason", text)) for text in ("since", " ") * (30 if place.why else 1)]
@@ -149,6 +156,9 @@ def assert_all_is_of_one_place(lab):
     assert math.log10(control(lab, "learning rate slider").value) == pytest.approx(
         min(max(math.log10(place.lr), -6), 1), abs=0.0251
     )
+    first = lab.stepper.first_problem
+    fits = {place.mistake, *(that_fit(MISTAKES, first) if control(lab, "More").value else ())}
+    assert offered(lab) == ["", *(name for name in MISTAKES if name in fits)]
     assert is_seen(lab, "hidden units") == (control(lab, "More").value and bool(place.trace.problem.stages))
     assert told["below"]["tables"] == (words.table(place) if control(lab, "Values as a table").value else "")
     assert told["below"]["script"] == (numpy_script(place.trace) if control(lab, "As NumPy").value else "")

@@ -50,10 +50,12 @@ def _reduction(tree: ast.expr, step: Step) -> tuple[str, str] | None:
     match tree:
         case ast.Call(ast.Attribute(of, name), [], keywords) if name in WORDS["sums"] and step.value is not None:
             options = {keyword.arg: ast.unparse(keyword.value) for keyword in keywords}
-            axis, axes = options.get("axis"), np.ndim(step.value) + (options.get("keepdims") != "True")
-            each = {"0": "each column", "1": "each row", "-1": "each row"}.get(axis or "") if axes == 2 else None
-            if axis is None:
+            axis, axes = options.get("axis", ""), np.ndim(step.value) + (options.get("keepdims") != "True")
+            each = {"0": "each column", "1": "each row", "-1": "each row"}.get(axis) if axes == 2 else None
+            if not axis:
                 each = "the whole array"
+            elif each is None and axes > 2:
+                each = f"each slice along axis {axis}"
             if each:
                 title, sentence = WORDS["sums"][name]
                 match of:
@@ -62,7 +64,7 @@ def _reduction(tree: ast.expr, step: Step) -> tuple[str, str] | None:
                 if not isinstance(of, ast.Name):
                     code = ast.unparse(of)
                     told = code if len(code) <= LONGEST else "what is worked out first"
-                    each = told if axis is None else f"{each} of {told}"
+                    each = told if not axis else f"{each} of {told}"
                 return f"{title} of {each}", sentence.format(each=each)
     return None
 
@@ -94,10 +96,12 @@ def _terms(tree: ast.expr) -> list[ast.expr]:
 
 
 def _part(tree: ast.expr, step: Step) -> tuple[str, str] | None:
-    """Arrays joined, or some columns of one."""
+    """Arrays joined or stacked, or some columns of one."""
     match tree:
         case ast.Call(ast.Attribute(ast.Name("np"), "concatenate"), [ast.List(parts) | ast.Tuple(parts)]):
             return "Joined", f"The numbers of {listed([ast.unparse(part) for part in parts])} in one array."
+        case ast.Call(ast.Attribute(ast.Name("np"), "stack"), [ast.List(parts) | ast.Tuple(parts)]):
+            return "Stacked", f"{listed([ast.unparse(part) for part in parts])}, one after the other along a new axis."
         case ast.Subscript(of, ast.Tuple([ast.Slice(None, None), ast.Slice(start, stop, None)])):
             first = ast.unparse(start) if start else "0"
             if np.ndim(step.value) == 2 and first.isdigit() and isinstance(stop, ast.Constant):

@@ -2,7 +2,7 @@
 
 import math
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
@@ -13,9 +13,10 @@ from backprop_lab.step.problem import Problem
 from backprop_lab.step.trace import Trace, trace
 
 
-def can_be_planted(mistake: Mistake, problem: Problem) -> bool:
-    """Whether a mistake gives, somewhere in the training step, a value of the right shape."""
-    return not why_not_planted(mistake, trace(problem))
+def that_fit(mistakes: Mapping[str, Mistake], problem: Problem) -> dict[str, Mistake]:
+    """Those mistakes that give, somewhere in the training step, a value of the right shape."""
+    right = trace(problem)
+    return {name: mistake for name, mistake in mistakes.items() if not why_not_planted(mistake, right)}
 
 
 def why_not_planted(mistake: Mistake, traced: Trace) -> str:

@@ -14,7 +14,7 @@ from backprop_lab.feedback.mistakes import Mistake
 from backprop_lab.step.number_format import at_most, percent
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.trace import Trace, trace
-from backprop_lab.training.history import Training, can_be_planted, with_mistake
+from backprop_lab.training.history import Training, that_fit, with_mistake
 from backprop_lab.ui.controls import menu
 from backprop_lab.ui.curves import draw_curves
 from backprop_lab.ui.lab import Lab
@@ -92,7 +92,7 @@ class MistakeLab(Lab):
     def _show_choice(self, problem: Problem, chosen: str) -> None:
         """Offer the mistakes that can be planted in this network, and explain the chosen one."""
         right = trace(problem)
-        choices = [(m.title, name) for name, m in self.lab.stepper.mistakes.items() if can_be_planted(m, problem)]
+        choices = [(m.title, name) for name, m in that_fit(self.lab.stepper.mistakes, problem).items()]
         with self._controls_follow():
             self._mistake.options = [("none: the correct backward pass", ""), *choices]
             self._mistake.value = chosen
@@ -137,14 +137,16 @@ def hundred_losses(problem: Problem, mistake: Mistake | None = None) -> Sequence
 
 
 def _check(traced: Trace) -> str:
-    """The gradient check of every parameter, as a table."""
-    rows, gradients = "", {step.of: step.name for step in traced.steps if step.role == "gradient"}
+    """The gradient check of every parameter, as a table; of more than four, two in a row."""
+    rows, gradients = [], {step.of: step.name for step in traced.steps if step.role == "gradient"}
     for name in map(gradients.__getitem__, traced.problem.parameters):
         proof = prove(traced, name)
         kind, mark, verdict = VERDICTS[proof.agrees]
         error = ""
         if proof.agrees is not None:
             error = at_most(proof.error, 2) if proof.agrees else percent(proof.error, 2)
-        rows += f'<tr><th scope="row">{name}</th><td class="bpl-{kind}">{mark}{verdict}</td><td>{error}</td></tr>'
-    table = f'<table class="bpl-check"><caption>Gradient check</caption>{rows}</table>'
+        rows.append(f'<th scope="row">{name}</th><td class="bpl-{kind}">{mark}{verdict}</td><td>{error}</td>')
+    across = 1 + (len(rows) > 4)
+    table = "".join(f"<tr>{''.join(rows[at : at + across])}</tr>" for at in range(0, len(rows), across))
+    table = f'<table class="bpl-check"><caption>Gradient check</caption>{table}</table>'
     return f"<div {SCROLLS.format('Gradient check')}>{table}</div>"

@@ -6,8 +6,10 @@ from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
+import numpy as np
 
 from backprop_lab.step.number_format import typed_number
+from backprop_lab.training.history import that_fit
 from backprop_lab.ui.controls import GROW, menu, pair, row, sized, text_field, toggle
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import AS_GIVEN, CUSTOM, SIZES
@@ -56,9 +58,12 @@ class Controls:
             "More", "Network sizes, a planted mistake, all values as a table, the step as a NumPy script"
         )
         self.mistake = menu("planted mistake", "330px", "Plant a classic mistake")
-        self.mistake.options = [("none", ""), *((each.title, name) for name, each in stepper.mistakes.items())]
+        self._offered: tuple[str, list[Any]] | None = (
+            None  # what is planted, and the lines, for which it has its options
+        )
         self.table = toggle("Values as a table", "Every number on the board as text, also for screen readers")
         self.script = toggle("As NumPy", "A plain script that prints the same numbers")
+        self.opening = {self.more: "", self.table: "bpl-tables", self.script: "bpl-script"}
         self._fields = _fields_of_setup()
         self.rows = [self._settings(hidden), self._drawer()]
         self._connect(on_change, start_over)
@@ -112,8 +117,18 @@ class Controls:
         if not self._slider_shows(place.lr):
             self.lr.value = place.lr
         self.lr_field.value = f"{place.lr:.4g}"
+        self._offer_mistakes(place)
         self.mistake.value = place.mistake
         self.predict.value = place.predicting
+
+    def _offer_mistakes(self, place: LabState) -> None:
+        """Offer the mistakes that can be planted in these lines; while *More* is closed, none but what is planted."""
+        is_open, mistakes = self.more.value, self._stepper.mistakes
+        lines = [(step.name, step.code, np.shape(step.value)) for step in place.trace.steps] if is_open else []
+        if (place.mistake, lines) != self._offered:
+            self._offered = place.mistake, lines
+            fit = {place.mistake, *(that_fit(mistakes, self._stepper.first_problem) if is_open else ())}
+            self.mistake.options = [("none", ""), *((m.title, name) for name, m in mistakes.items() if name in fit)]
 
     def _slide_lr(self, lr: float) -> None:
         """Follow the slider, unless it only rounded the learning rate to one of its own steps: no learner did that."""

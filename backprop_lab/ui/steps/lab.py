@@ -68,7 +68,7 @@ class StepThrough(Lab):
         self._player = Player(self.stepper, self._view, self._guarded)
         super().__init__()
         self._controls = Controls(self.stepper, self._looks["hide"], self._on_change, self._start_over)
-        for control, part in ((self._controls.table, "bpl-tables"), (self._controls.script, "bpl-script")):
+        for control, part in self._controls.opening.items():
             self._on_change(control, partial(self._open_below, part))
         self.children = [*self._controls.rows, self._view]
         if large:
@@ -86,9 +86,10 @@ class StepThrough(Lab):
         self._stop()
 
     def _open_below(self, part: str, on: bool) -> None:
-        """Show the values as a table, or the script, and scroll to it; or put it away."""
+        """Show what *More* has, and the values as a table, or the script, and scroll to it; or put it away."""
+        self._show_controls(self.stepper.place)
         self._tell(below=self._below(self.stepper.place))
-        if on:
+        if on and part:
             self._view.scroll_to(part)
 
     @property
@@ -269,8 +270,7 @@ class StepThrough(Lab):
 
     def _asked(self, place: LabState) -> dict[str, Any] | None:
         """The question that stands in the lab, if any."""
-        starts = Setup(), Setup(RANDOM, place.setup.seed)
-        home, drawn = (place.setup == each and not place.custom for each in starts)
+        home, drawn = (place.setup == each and not place.custom for each in (Setup(), Setup(RANDOM, place.setup.seed)))
         return self._quiz.asked(home, drawn, place.iteration > 0, bool(place.mistake))
 
     def _show_map(self, place: LabState) -> Operation | None:

@@ -10,7 +10,7 @@ from backprop_lab.feedback.mistakes import Mistake
 from backprop_lab.step.number_format import listed
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.random_problems import kept_by_seeds
-from backprop_lab.training.history import Training, can_be_planted
+from backprop_lab.training.history import Training, that_fit
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import AS_GIVEN, Setup
 
@@ -21,8 +21,7 @@ def no_mistake(given: Any, mistakes: Mapping[str, Mistake], problem: Problem) ->
         if name := next((name for name, each in mistakes.items() if each is given), ""):
             return f"a mistake is planted by its name: write mistake={name!r}"
         return "one of your own stands in a table: mistakes=MISTAKES | {'mine': ...}, and is named: mistake='mine'"
-    fitting = [name for name, each in mistakes.items() if can_be_planted(each, problem)]
-    return f"there is no mistake {given!r}; choose one of {', '.join(fitting)}"
+    return f"there is no mistake {given!r}; choose one of {', '.join(that_fit(mistakes, problem))}"
 
 
 def on_overflow(training: Training, place: LabState) -> str:

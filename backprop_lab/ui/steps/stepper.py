@@ -18,7 +18,7 @@ from backprop_lab.reading.slopes import in_rows, value_of
 from backprop_lab.step.checking import check_learning_rate
 from backprop_lab.step.problem import Problem, check_whole
 from backprop_lab.step.trace import trace
-from backprop_lab.training.history import Training, can_be_planted, why_not_planted, with_mistake
+from backprop_lab.training.history import Training, why_not_planted, with_mistake
 from backprop_lab.ui.steps import notes
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import AS_GIVEN, Setup, chosen
@@ -289,7 +289,7 @@ class Stepper(HasTraits):
             problem = problem.evolve(lr=lr)
         elif self.setup_lr != self.place.lr:
             sentences += (f"The learning rate is {self.setup_lr:g} now, which goes with this start.",)
-        fits = (mistake := self.place.mistake) and can_be_planted(self.mistakes[mistake], problem)
+        fits = (mistake := self.place.mistake) and not why_not_planted(self.mistakes[mistake], trace(problem))
         changes |= {"setup": setup, "custom": False, "mistake": mistake if fits else "", "cell": None, "pinned": False}
         self._restart_training(problem, *sentences, notes.on_seed(setup, problem), **changes)
 
