@@ -1,6 +1,7 @@
 """Pictures to keep: they open, their text is text, and they show what the lab shows."""
 
 import io
+import re
 import xml.etree.ElementTree as ET
 from collections import Counter
 from pathlib import Path
@@ -68,6 +69,16 @@ def test_a_png_is_as_fine_as_asked_and_a_pdf_brings_its_fonts(tmp_path):
     lab.save(tmp_path / "three.PNG", scale=3)
     assert pixels((tmp_path / "three.PNG").read_bytes()).shape[1] == 3000
     assert picture(lab.stepper, "pdf").count(b"/FontFile2") >= 2  # with their letters known, so text can be searched
+
+
+@pytest.mark.parametrize(("start", "wide"), [("worked example", 1000), ("iris", 2000)])
+def test_a_file_is_as_wide_as_it_takes_to_hold_every_number(start, wide):
+    lab = StepThrough(start=start)
+    lab.go(lab.trace.steps[-1].name)
+    assert pixels(picture(lab.stepper, "png", scale=1)).shape[1] == wide
+    found = texts(picture(lab.stepper, "svg"))
+    numbers = sum(times for text, times in found.items() if re.fullmatch(r"−?[\d.]+(e−?\d+)?", text))
+    assert numbers >= sum(np.size(value) for value in lab.trace.values()), "each has its number"
 
 
 def frames_of(gif):

@@ -1,7 +1,5 @@
-"""The board to keep: with lines of text above it, as a figure whose words and numbers are text and whose cells vectors.
-
-Saved as SVG or PDF it is sharp at any size, and its text can be searched; as PNG it is as fine as you like.
-"""
+"""The board to keep, with lines of text above it: as a figure whose words and numbers are text and whose cells vectors,
+so that an SVG or PDF is sharp at any size, and its text can be searched; or as painted, for a PNG or a GIF."""
 
 import io
 import textwrap
@@ -11,7 +9,6 @@ from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
@@ -20,9 +17,10 @@ from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.cells import BESIDE, LINED, colours_of, number_size
 from backprop_lab.ui.board.colours import digit_colours, in_few_colours
 from backprop_lab.ui.board.layout import MARGIN, Box
+from backprop_lab.ui.board.picture import Picture
 from backprop_lab.ui.board.text import DIGIT_HEIGHT, FAMILY, Word
 from backprop_lab.ui.plot_settings import own_settings
-from backprop_lab.ui.theme import GREY, LIGHT, PHASES, Theme
+from backprop_lab.ui.theme import GREY, LIGHT, PHASES
 
 MONO = "DejaVu Sans Mono"
 MONO_WIDTH = 0.602  # of an em
@@ -39,36 +37,67 @@ class Head(NamedTuple):
     place: str
     lines: Sequence[tuple[str, str]]
 
+    @property
+    def height(self) -> float:
+        """In CSS pixels."""
+        return 30.0 + ROW * len(self.lines)
+
+    @property
+    def colour(self) -> str:
+        """That of the phase, behind white letters."""
+        return LIGHT.phase(self.phase) if self.phase in PHASES else GREY
+
 
 @own_settings()
-def poster(board: Board, head: Head, progress: float | None = None) -> Figure:
-    """The board as last drawn, below its head; with a bar beneath it that shows the progress, from 0 to 1."""
-    figure, axes, theme = board.figure, board.axes, board.theme
-    colour = LIGHT.phase(head.phase) if head.phase in PHASES else GREY  # behind white letters
-    above, foot = 30.0 + ROW * len(head.lines), BAR * (progress is not None)
-    figure.set_size_inches(board.width / 100, (above + board.height + foot) / 100)
-    axes.set_ylim(board.height + foot, -above)
+def poster(board: Board, head: Head) -> Figure:
+    """The board as last drawn, below its head, as vectors and text; it can't be drawn again."""
+    figure, axes = board.figure, board.axes
+    figure.set_size_inches(board.width / 100, (head.height + board.height) / 100)
+    axes.set_ylim(board.height, -head.height)
     for patch, words in board.words.items():
         patch.set_visible(False)
         for word in words:
             _write(board, word, patch.get_facecolor())
-    chip = Word(head.phase, 3 * MARGIN, 20 - above, 13)
-    _write(board, chip, "#ffffff", bbox={"boxstyle": "round,pad=0.25", "facecolor": colour, "edgecolor": "none"})
-    _write(board, Word(head.title, chip.x + chip.width + 4 * MARGIN, 22 - above, 19, bold=True), theme.ink)
-    _write(board, Word(head.place, board.width - 2 * MARGIN, 20 - above, 13, align=1), theme.faint)
-    for k, (text, ink) in enumerate(head.lines):
-        em = min(15.0, (board.width - 4 * MARGIN) / (MONO_WIDTH * max(1, len(text))))
-        word = Word(text, 2 * MARGIN, 30 + ROW * (k + 0.72) - above, em, bold=k == 0)
-        _write(board, word, ink, family=MONO)
+    _write_head(board, board.width, head)
     for box, levels, numbers in zip(board.boxes, board.cells.levels, board.cells.numbers, strict=True):
         _cells(board, box, levels, numbers)
     for x, top, width, height in board.ramps:
         shades = _colours()[None, np.linspace(0, 255, 65).astype(int), 0]
         axes.pcolormesh(x + width * np.arange(66) / 65, [top, top + height], shades, edgecolors="face", linewidth=0.3)
-    if progress is not None:
-        axes.add_patch(Rectangle((0, board.height + 2), board.width, BAR - 2, facecolor=theme.grid, lw=0))
-        axes.add_patch(Rectangle((0, board.height + 2), board.width * progress, BAR - 2, facecolor=colour, lw=0))
     return figure
+
+
+@own_settings()
+def painted(board: Board, head: Head, progress: float | None = None) -> Image.Image:
+    """The board as last drawn, below its head, as pixels, and beneath it a bar for the progress, from 0 to 1."""
+    fills = tuple(map(LIGHT.phase, PHASES))
+    above = Picture(board.width, head.height, board.ratio, board.theme, more=fills)
+    above.axes.set_ylim(0, -head.height)
+    _write_head(above, board.width, head)
+    above.canvas.draw()
+    parts = [Image.fromarray(np.asarray(above.canvas.buffer_rgba())), board.image()]
+    if progress is not None:
+        wide, gap, tall = (round(board.ratio * size) for size in (board.width, 2, BAR))
+        parts.append(bar := Image.new("RGB", (wide, tall), board.theme.paper))
+        bar.paste(board.theme.grid, (0, gap, wide, tall))
+        bar.paste(head.colour, (0, gap, round(wide * progress), tall))
+    whole = Image.new("RGB", (parts[0].width, sum(part.height for part in parts)))
+    for k, part in enumerate(parts):
+        whole.paste(part.convert("RGB"), (0, sum(each.height for each in parts[:k])))
+    return in_few_colours(whole, board.theme, more=fills)
+
+
+def _write_head(picture: Picture, width: float, head: Head) -> None:
+    """The words above a board, that end where y is 0."""
+    theme, top = picture.theme, -head.height
+    chip = Word(head.phase, 3 * MARGIN, top + 20, 13)
+    _write(picture, chip, "#ffffff", bbox={"boxstyle": "round,pad=0.25", "facecolor": head.colour, "edgecolor": "none"})
+    _write(picture, Word(head.title, chip.x + chip.width + 4 * MARGIN, top + 22, 19, bold=True), theme.ink)
+    _write(picture, Word(head.place, width - 2 * MARGIN, top + 20, 13, align=1), theme.faint)
+    for k, (text, ink) in enumerate(head.lines):
+        em = min(15.0, (width - 4 * MARGIN) / (MONO_WIDTH * max(1, len(text))))
+        word = Word(text, 2 * MARGIN, top + 30 + ROW * (k + 0.72), em, bold=k == 0)
+        _write(picture, word, ink, family=MONO)
 
 
 def wrapped(lines: Sequence[tuple[str, str]], width: float) -> list[tuple[str, str]]:
@@ -111,10 +140,10 @@ def _colours() -> Any:
     return np.ascontiguousarray(digit_colours()[:, [0, 255]]).view(np.uint8).reshape(-1, 2, 4) / 255
 
 
-def _write(board: Board, word: Word, colour: Any, **more: Any) -> None:
+def _write(picture: Picture, word: Word, colour: Any, **more: Any) -> None:
     """A word as text."""
-    board.axes.text(
-        word.x, word.y, word.text, fontsize=word.size * board.pixel, color=colour, va="baseline", parse_math=False,
+    picture.axes.text(
+        word.x, word.y, word.text, fontsize=word.size * picture.pixel, color=colour, va="baseline", parse_math=False,
         ha={0: "left", 0.5: "center", 1: "right"}[word.align], weight="bold" if word.bold else "normal",
         **{"family": FAMILY} | more,
     )  # fmt: skip
@@ -132,13 +161,3 @@ def written(figure: Figure, kind: str) -> bytes:
     for name, alike in ((b"'DejaVu Sans'", b"Verdana, sans-serif"), (b"'DejaVu Sans Mono'", b"Menlo, monospace")):
         svg = svg.replace(name, name + b", " + alike)
     return svg
-
-
-@own_settings()
-def painted(figure: Figure, theme: Theme, scale: float) -> Image.Image:
-    """A figure with `scale` pixels for each CSS pixel."""
-    figure.set_dpi(100 * scale)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    fills = tuple(map(LIGHT.phase, PHASES))
-    return in_few_colours(Image.fromarray(np.asarray(canvas.buffer_rgba())), theme, more=fills)

@@ -122,13 +122,13 @@ class StepThrough(Lab):
 
         `.png`, `.svg` or `.pdf`: the board, with its step and code above it. `.gif`: a walk through the steps of this
         iteration. `.html`: one file that steps, points and explains with no kernel and no network, through this
-        iteration and, with `iterations`, the next ones, in the theme of who opens it. `scale` is how many pixels a PNG
-        or GIF has for each of the lab's: 2 or 1 if it is left out. A picture is on light paper, or `dark`; each step of
-        a GIF stays for some `seconds`. Raises ValueError for another ending, and for a number that makes no sense.
+        iteration and, with `iterations`, the next ones, in the theme of who opens it. A picture, on light paper or
+        `dark`, is 1000 of the lab's pixels wide, up to 2000 to hold all numbers. A PNG has 2 for each, a GIF 1, unless
+        `scale` says; a step stays for some `seconds`. Raises ValueError for another ending and for senseless numbers.
         """
         check_whole("iterations", iterations, 1, 100)
-        kinds = ", ".join(f".{each}" for each in KINDS)
-        place = place_for(path, [f".{each}" for each in SAVED], f"a lab is saved as a {kinds} or .html file")
+        kinds = f"a lab is saved as a {', '.join(f'.{each}' for each in KINDS)} or .html file"
+        place = place_for(path, [f".{each}" for each in SAVED], kinds)
         kind = place.suffix.lower().removeprefix(".")
         place.write_bytes(self._saved(kind, int(iterations), scale=scale, dark=dark, seconds=seconds))
 

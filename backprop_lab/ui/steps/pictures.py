@@ -1,10 +1,11 @@
 """What the lab shows, as a picture to keep: for a slide, a book or a page."""
 
 import io
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 from IPython import get_ipython
-from matplotlib.figure import Figure
+from PIL.Image import Image
 
 from backprop_lab.reading.one_cell import work_out
 from backprop_lab.ui.board.board import RENEWED_MARK, Board
@@ -15,10 +16,9 @@ from backprop_lab.ui.steps import frame, words
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.remarks import on_colours
 from backprop_lab.ui.steps.stepper import Stepper
-from backprop_lab.ui.theme import DARK, LIGHT, Theme
 
 KINDS = ("png", "svg", "pdf", "gif")
-WIDTH = 1000  # CSS pixels
+WIDTHS = 1000, 1400, 2000  # CSS pixels: a file is as wide as it takes to hold every number, and what cannot is narrow
 
 
 def picture(
@@ -36,24 +36,34 @@ def picture(
     scale = checked_scale(scale, 1.0 if kind == "gif" else 2.0)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0.05 <= seconds <= 60:
         raise ValueError(f"seconds, how long a GIF shows each step, must be a number from 0.05 to 60; got {seconds!r}")
-    theme = DARK if dark else LIGHT
-    data = io.BytesIO()
-    if kind != "gif":
-        figure = _poster(stepper.place, stepper.losses, large, dark)
-        if kind != "png":
-            try:
-                return written(figure, kind)
-            except ImportError as error:  # as on the web site, whose Python would be larger with it
-                raise ValueError(f"This Python cannot write a {kind.upper()}; an SVG is as sharp.") from error
-        painted(figure, theme, scale).save(data, "PNG")
-        return data.getvalue()
-    looks = [stepper.look(stepper.place.iteration, k + 1) for k in range(len(stepper.place.trace.steps))]
-    rows = max(len(head(*look, theme).lines) for look in looks)
-    posters = (_poster(*look, large, dark, rows, (k + 1) / len(looks)) for k, look in enumerate(looks))
-    frames = [painted(each, theme, scale) for each in posters]
-    times = [*[1000 * seconds] * (len(frames) - 1), 3000 * seconds]
-    frames[0].save(data, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0)
+    data, now = io.BytesIO(), (stepper.place, stepper.losses)
+    width = next((width for width in WIDTHS if not board_of(*now, large, dark, width).cells.unread), WIDTHS[0])
+    board = board_of(*now, large, dark, width, 1.0 if kind in ("svg", "pdf") else scale)
+    if kind == "png":
+        painted(board, head(*now, board)).save(data, "PNG")
+    elif kind != "gif":
+        try:
+            return written(poster(board, head(*now, board)), kind)
+        except ImportError as error:  # as on the web site, whose Python would be larger with it
+            raise ValueError(f"This Python cannot write a {kind.upper()}; an SVG is as sharp.") from error
+    else:
+        frames = [*_walk(stepper, board)]
+        times = [*[1000 * seconds] * (len(frames) - 1), 3000 * seconds]
+        frames[0].save(data, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0)
     return data.getvalue()
+
+
+def _walk(stepper: Stepper, board: Board) -> Iterator[Image]:
+    """A picture of each step of the iteration, all of them as high."""
+    steps = len(stepper.place.trace.steps)
+    looks = [stepper.look(stepper.place.iteration, index) for index in range(1, steps + 1)]
+    heads = [head(*look, board) for look in looks]
+    rows = max(len(each.lines) for each in heads)
+    for index, (look, above) in enumerate(zip(looks, heads, strict=True), start=1):
+        _draw(board, *look)
+        yield painted(
+            board, above._replace(lines=[*above.lines, *[("", board.theme.ink)] * rows][:rows]), index / steps
+        )
 
 
 def still(stepper: Stepper, scale: float, large: bool, dark: bool) -> bytes:
@@ -63,28 +73,29 @@ def still(stepper: Stepper, scale: float, large: bool, dark: bool) -> bytes:
     return board_of(stepper.place, stepper.losses, large, dark).png()
 
 
-def _poster(
-    place: LabState, losses: Sequence[float], large: bool, dark: bool, rows: int = 0, progress: float | None = None
-) -> Figure:
-    """The board of a place, below at least `rows` lines of text."""
-    board = board_of(place, losses, large, dark)
-    above = head(place, losses, board.theme)
-    lines = [*above.lines, *[("", board.theme.ink)] * (rows - len(above.lines))]
-    return poster(board, above._replace(lines=lines), progress)
-
-
-def board_of(place: LabState, losses: Sequence[float], large: bool, dark: bool = False) -> Board:
+def board_of(
+    place: LabState,
+    losses: Sequence[float],
+    large: bool,
+    dark: bool = False,
+    width: float = WIDTHS[0],
+    ratio: float = 1.0,
+) -> Board:
     """The board as it is kept, with the cells framed that the place is about."""
-    board = Board(place.trace, WIDTH, dark=dark, large=large, scales=place.scales, renewed=place.renewed)
-    cell = place.question or place.cell
-    frames = frame.sources(work_out(place.trace, cell)) if cell else frame.step_frames(place)
-    board.draw(place.trace, place.index, losses, frames)
+    board = Board(place.trace, width, math.inf, ratio, dark, large, place.scales, place.renewed)
+    _draw(board, place, losses)
     return board
 
 
-def head(place: LabState, losses: Sequence[float], theme: Theme) -> Head:
+def _draw(board: Board, place: LabState, losses: Sequence[float]) -> None:
+    cell = place.question or place.cell
+    frames = frame.sources(work_out(place.trace, cell)) if cell else frame.step_frames(place)
+    board.draw(place.trace, place.index, losses, frames)
+
+
+def head(place: LabState, losses: Sequence[float], board: Board) -> Head:
     """The step in words, its code, and the chosen cell worked out, or what its proof says, as lines that fit."""
-    card, state = words.card(place), frame.state(place, losses)
+    theme, card, state = board.theme, words.card(place), frame.state(place, losses)
     loss = f"loss {state['loss']}" if state["loss"] else ""
     where = " · ".join(filter(None, (card["place"], f"iteration {place.iteration}", loss)))
     lines = [(card["code"], theme.wrong if card["right"] else theme.ink)] if card["code"] else []
@@ -99,4 +110,4 @@ def head(place: LabState, losses: Sequence[float], theme: Theme) -> Head:
         lines += proofs[:1]
     if renewed := on_colours(place.renewed, place.iteration):
         lines.append((f"{RENEWED_MARK} {renewed}", theme.faint))
-    return Head(card["phase"], card["title"], where, wrapped(lines, WIDTH))
+    return Head(card["phase"], card["title"], where, wrapped(lines, board.width))
