@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from threading import Thread
 
 import ipywidgets as widgets
 import pytest
@@ -213,6 +214,26 @@ def test_under_any_gestures_picture_words_buttons_and_choice_agree(gestures):
     fresh = RunMap(*PAGES[page.kind][1])
     fresh.draw(page.state.runs, page.state.chosen)
     assert view_of(page.lab).picture == fresh.png()
+
+
+def test_cancel_counts_even_where_it_is_pressed_just_as_progress_is_shown(monkeypatch):
+    """ipykernel handles a message in another thread, and so between any two lines of the sweep."""
+    page, real, hands = Page(), sweeper_module.replace, []
+
+    def slow_replace(state, **changes):
+        if changes.get("progress") and not hands:
+            hands.append(Thread(target=page.press, args=["_run"]))
+            hands[0].start()
+            hands[0].join(0.3)
+        return real(state, **changes)
+
+    monkeypatch.setattr(sweeper_module, "replace", slow_replace)
+    while not hands:
+        tick()
+    hands[0].join()
+    tick(3)
+    assert not page.state.running
+    assert_agrees(page)
 
 
 def test_of_labs_that_no_page_shows_only_the_last_keeps_its_runs():

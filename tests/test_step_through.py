@@ -176,7 +176,8 @@ def assert_a_fresh_board_and_the_call_agree(lab):
     elif len(lab.stepper.rates) > 1:
         assert "uses this learning rate from the start; here it was changed" in but
     else:
-        assert but == " (where problem is the one that this lab was given)" * (place.start == "as given")
+        was_given = " (where problem is the one that this lab was given; As NumPy keeps its numbers)"
+        assert but == was_given * (place.start == "as given")
         again = eval(call, {"StepThrough": StepThrough, "problem": place.setup.given}).stepper.place
         assert replace(again.setup, given=None) == replace(place.setup, given=None)
         assert (again.iteration, again.index, again.mistake) == (place.iteration, place.index, place.mistake)

@@ -13,7 +13,7 @@ import ipywidgets as widgets
 
 from backprop_lab.step.number_format import typed_number
 from backprop_lab.step.problem import Problem
-from backprop_lab.ui.comm_workarounds import serialize_messages
+from backprop_lab.ui.comm_workarounds import TURN, serialize_messages
 from backprop_lab.ui.controls import ARROWS, GROW, menu, pair, row, sized, text_field, toggle
 from backprop_lab.ui.curves import draw_curves
 from backprop_lab.ui.lab import Lab
@@ -53,7 +53,7 @@ class LearningRateLab(Lab):
         optimizer: str | None = None,
     ) -> None:
         settings = {"hidden": hidden, "activation": activation, "optimizer": optimizer}
-        self.sweeper = Sweeper(problem=problem, seeds=seeds, steps=steps, **settings)
+        self.sweeper = Sweeper(TURN, problem=problem, seeds=seeds, steps=steps, **settings)
         self._map: RunMap | None = None
         self._drawn: tuple[Any, ...] = ()  # what the picture on the page shows
         self._lab: StepThrough | None = None
@@ -138,9 +138,10 @@ class LearningRateLab(Lab):
                 await asyncio.sleep(0)  # so that the page and other cells get their turn in between
                 if self._slid and time.monotonic() > begun + PATIENCE:
                     break
-            if not self._slid:
-                return
-            pieces = self._train()
+            with TURN:
+                if not self._slid:
+                    return
+                pieces = self._train()
 
     def _run_or_cancel(self) -> None:
         if self.sweeper.state.running:

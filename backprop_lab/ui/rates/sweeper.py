@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -184,7 +185,9 @@ class Sweeper(HasTraits):
 
     state = Instance(State)
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, alone: AbstractContextManager[Any] | None = None, **settings: Any) -> None:
+        """`alone` is held while progress is shown: within it nobody else changes the state."""
+        self._alone = alone or nullcontext()
         self._forgotten: list[tuple[int | None, float]] = []  # the runs that were chosen, by seed and learning rate
         self._turn: object = None  # of the sweep that may train: one that was cancelled finds another one here, or None
         super().__init__(state=State(Settings(**settings)))
@@ -206,12 +209,15 @@ class Sweeper(HasTraits):
         try:
             for runs, progress in _sweep(wanted):
                 yield
-                if self._turn is not turn:
-                    return
-                if time.monotonic() >= due:
-                    self._publish(runs, progress=progress)
-                    due = time.monotonic() + PAUSE
-            self._publish(runs, progress="", running=False)
+                with self._alone:
+                    if self._turn is not turn:
+                        return
+                    if time.monotonic() >= due:
+                        self._publish(runs, progress=progress)
+                        due = time.monotonic() + PAUSE
+            with self._alone:
+                if self._turn is turn:
+                    self._publish(runs, progress="", running=False)
         finally:
             if self._turn is turn:
                 self.cancel()

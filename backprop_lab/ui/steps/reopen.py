@@ -38,7 +38,7 @@ def left_out(stepper: Stepper) -> str:
     if stepper.place.custom:
         but = " (without the numbers you changed; As NumPy keeps them)"
     elif stepper.place.setup.start == AS_GIVEN:
-        but = " (where problem is the one that this lab was given)"
+        but = " (where problem is the one that this lab was given; As NumPy keeps its numbers)"
     if _has_own_mistake(stepper):
         but += " (where mistakes is the table that this lab was given)"
     if len(stepper.rates) > 1:
