@@ -19,6 +19,7 @@ from backprop_lab import (
     SoftmaxCrossEntropy,
     Tanh,
     one_hot,
+    program,
     random_problem,
     trace,
     worked_example,
@@ -322,9 +323,9 @@ def operation(t, index, room=ROOMS[0], cell=None, **options):
     return operation
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", [*PROBLEMS, "rnn", "lstm", "attention", "transformer block"])
 def test_everything_in_the_operation_lies_in_its_room_and_nothing_on_anything_else(name):
-    t = trace(PROBLEMS[name])
+    t = trace(PROBLEMS[name] if name in PROBLEMS else EXAMPLES[name]())
     for room, index in product(ROOMS, range(1, len(t.steps) + 1)):
         shown = operation(t, index, room).shown
         each = [(p.x, p.y, p.x + len(p.cols) * p.cell[0], p.y + len(p.rows) * p.cell[1]) for p in shown.placed]
@@ -334,6 +335,28 @@ def test_everything_in_the_operation_lies_in_its_room_and_nothing_on_anything_el
         each = np.array(each)
         assert ((each >= 0) & (each <= [*room, *room])).all(), (room, t.steps[index - 1].name)
         assert np.array_equal(covers(each, each, by=0.5), np.eye(len(each))), (room, t.steps[index - 1].name)
+
+
+GATES = "s = r1 * c1 @ U1 + r2 * c2 @ U2 + (r1 + r2) * c3\nL = np.sum(s**2)"
+
+
+def test_a_long_equation_goes_on_in_the_next_line_at_a_sum_or_before_its_result():
+    rng = np.random.default_rng(0)
+    learnt, given = (
+        {name: rng.standard_normal((2, 2)) for name in names.split()} for names in ("r1 r2 U1 U2", "c1 c2 c3")
+    )
+    t = trace(program(GATES, learnt, given))
+    index = [step.name for step in t.steps].index("s") + 1
+    for room in ROOMS:
+        op = operation(t, index, room)
+        lines = {}
+        for word in (*op.shown.signs, *op.shown.labels):
+            if word in op.shown.signs:
+                lines.setdefault(word.y, []).append(word.text)
+        begins = [min((w for w in op.shown.signs if w.y == y), key=lambda w: w.x).text for y in [*lines][1:]]
+        assert op.shows_all(t, "s")
+        assert {*begins} <= {"+", "="}
+        assert (len(lines) > 1) == (room[0] < 1000)
 
 
 @pytest.mark.parametrize("name", PROBLEMS)

@@ -16,7 +16,7 @@ from backprop_lab.reading.slopes import slopes_of, value_of
 from backprop_lab.step.number_format import MINUS
 from backprop_lab.step.trace import Trace
 
-MOST_OPERANDS = 6  # in one picture
+MOST_OPERANDS = 9
 LONGEST_LABEL = 24
 
 _POWERS = {"2": "²", "3": "³"}
