@@ -367,7 +367,9 @@ def test_every_lab_is_saved_on_light_and_dark_paper_and_refuses_what_it_cannot_b
             with pytest.raises(ValueError, match=r"scale must be a number from 0\.25 to 8"):
                 lab.save(tmp_path / "two.png", scale=scale)
     LineUp().save(tmp_path / "lines.html")
-    assert "dy_pred = 2 * (y_pred - y)" in (tmp_path / "lines.html").read_text()
+    page = (tmp_path / "lines.html").read_text()
+    assert "dy_pred = 2 * (y_pred - y)" in page
+    assert all(each in page for each in ("Number the lines in the boxes", "width=device-width", "light dark"))
     for dark in (False, True):
         draw_heatmaps({"P": np.eye(2)}, dark=dark).save(tmp_path / "maps.png")
         assert (pixels((tmp_path / "maps.png").read_bytes())[2, 2].max() > 128) == (not dark)

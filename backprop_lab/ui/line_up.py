@@ -19,6 +19,20 @@ from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.page.line_list import LineList
 from backprop_lab.ui.saving import place_for
 
+TO_DO = "Number the lines in the boxes, in the order of your program, and cross the boxes of those that stay out."
+HEAD = """<!DOCTYPE html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Lines to put in order</title>
+<style>
+:root { color-scheme: light dark; font: 1.05rem/1.5 system-ui, sans-serif; }
+body { max-width: 50em; margin: 2em auto; padding: 0 1em; }
+code, pre { font: 1em/1.5 ui-monospace, "DejaVu Sans Mono", monospace; white-space: pre-wrap; }
+ul { padding: 0; }
+li { display: flex; align-items: center; gap: 1em; margin: 0.5em 0; break-inside: avoid; }
+li::before { content: ""; flex: none; width: 2.2em; height: 1.7em; border: 1.5px solid; border-radius: 4px; }
+</style>
+"""
+
 
 class LineUp(Lab):
     r"""`LineUp()` is the whole cell: the lines of a training step to put in order, with wrong ones among them.
@@ -103,8 +117,7 @@ class LineUp(Lab):
     def save(self, path: str | os.PathLike[str]) -> None:  # type: ignore[override]
         """Save the task and its lines as a page to print, whose name ends with .html. Else raises ValueError."""
         place = place_for(path, [".html"], "lines are saved as an .html file")
-        head = '<!DOCTYPE html>\n<html lang="en"><meta charset="utf-8"><title>Lines to put in order</title>\n'
-        place.write_text(head + self._without_kernel()[0]["text/html"], encoding="utf-8")
+        place.write_text(f"{HEAD}{self._without_kernel()[0]['text/html']}<p>{TO_DO}</p>\n", encoding="utf-8")
 
     def _without_kernel(self) -> tuple[dict[str, str], str]:
         lines = "".join(f"<li><code>{html.escape(line.text)}</code></li>" for line in self.puzzle.lines)
