@@ -90,6 +90,30 @@ def test_all_of_it_works_with_no_network_and_no_kernel(new_context, lab, walk, w
     assert not heard
 
 
+IN_SIGHT = """map => {
+  const room = map.getBoundingClientRect();
+  const frames = [...map.querySelectorAll(".bpl-frame:not(.bpl-user)")].map((frame) => frame.getBoundingClientRect());
+  const left = Math.min(...frames.map((frame) => frame.left)), right = Math.max(...frames.map((frame) => frame.right));
+  const inside = ({ left, right }) => left >= room.left - 1 && right <= room.right + 1;
+  const result = map.querySelector(".bpl-result").getBoundingClientRect();
+  const isTooWide = right - left > room.width - 8;
+  return [map.firstChild.scrollWidth > map.clientWidth, inside(result), isTooWide || frames.every(inside)];
+}"""
+
+
+def test_on_a_phone_a_step_is_in_sight_with_what_goes_into_it(new_context, tmp_path):
+    lab = StepThrough(start="transformer block")
+    lab.save(tmp_path / "walk.html")
+    page = new_context(offline=True).new_page()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto((tmp_path / "walk.html").as_uri())
+    for step in lab.trace.steps[::4]:
+        page.get_by_role("button", name=step.name, exact=True).click()
+        expect(page.locator(".bpl-timeline [aria-current]")).to_have_text(step.name)
+        is_wider, *seen = page.locator(".bpl-map").evaluate(IN_SIGHT)
+        assert (is_wider, seen) == (True, [True, True]), step.name
+
+
 def test_axe_finds_no_violation(new_context, walk):
     page = new_context(bypass_csp=True).new_page()  # its own policy would keep axe out
     page.goto(walk)

@@ -51,11 +51,16 @@ export function makePicture(parent, className) {
     fit() {
       image.style.width = `${image.naturalWidth / window.devicePixelRatio}px`;
     },
-    // Where it is wider than its room, as on a phone, it scrolls to a matrix.
-    keepInSight(name) {
+    // Where it is wider than its room, as on a phone, it scrolls to a matrix, and to as many `others` as find room.
+    keepInSight(name, others) {
       const room = figure.parentElement, box = this.boxes.find(([each]) => each === name);
       if (!box || room.scrollWidth <= room.clientWidth) return;
-      room.scrollTo({ left: (box[1] + box[3] / 2) * image.clientWidth - room.clientWidth / 2 });
+      let [left, right] = [box[1], box[1] + box[3]];
+      for (const [each, x, , width] of this.boxes.filter(([each]) => others.includes(each))) {
+        const [from, to] = [Math.min(left, x), Math.max(right, x + width)];
+        if ((to - from) * image.clientWidth <= room.clientWidth - 8) [left, right] = [from, to];
+      }
+      room.scrollTo({ left: ((left + right) / 2) * image.clientWidth - room.clientWidth / 2 });
     },
     frame(wanted, wrong) {
       const framed = this.boxes.flatMap((box) =>

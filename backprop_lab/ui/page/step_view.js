@@ -96,7 +96,7 @@ function makeShowing(model, lab, parts, pointer, toMeasure) {
     const step = lab.layout().steps[now.index - 1]?.[0];
     if (step === inSight) return; // whoever has scrolled to look at another one stays there
     timeline.keepInSight(now);
-    map.keepInSight(inSight = step);
+    map.keepInSight(inSight = step, now.frames.map(([name]) => name));
   }
 
   const shows = {
