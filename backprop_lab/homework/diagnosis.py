@@ -10,7 +10,6 @@ directions: these may show that a gradient is wrong, but never that the last of 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import dropwhile
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from backprop_lab.checks.proof import AGREES
 from backprop_lab.checks.rounding import FLOAT32, FLOAT64
 from backprop_lab.feedback.answers import NoAnswerError, UnreadableError, as_floats, read
 from backprop_lab.homework.loss import OwnLoss
-from backprop_lab.homework.mending import Change, Measured, Mending
+from backprop_lab.homework.mending import Change, Measured, Mending, shape_in_update
 from backprop_lab.homework.resemblance import resemblance
 from backprop_lab.homework.slopes import DIRECTIONS, Slopes, ways
 from backprop_lab.nn.layers import Array
@@ -130,12 +129,13 @@ def diagnose(loss: Callable[..., Any], parameters: Mapping[str, Any], gradients:
         largest = max(judge.found.largest for judge in judges)
         verdicts = [judge.verdict(largest) for judge in judges]
         right, wrong = ({each.name for each in verdicts if each.ok is ok} for ok in (True, False))
-        changes: list[Change] = []
+        found, changes = {judge.name: judge.found for judge in judges}, list[Change]()
         gives_gradients = gradients is None or callable(gradients)
-        if len(right) == len(judges) and gives_gradients:
-            verdicts = _elsewhere(own, {judge.name: judge.found for judge in judges}, verdicts)
-        if wrong and numbers <= MOST and gives_gradients:
-            changes = Mending(own, {judge.name: judge.found for judge in judges}, right, wrong).changes
+        if gives_gradients and (len(right) == len(judges) or (wrong and numbers <= MOST)):
+            if wrong:
+                changes = Mending(own, found, right, wrong).changes
+            else:
+                verdicts = _elsewhere(own, found, verdicts)
             own()  # what it leaves behind, it leaves of the parameters that were handed in
         return Diagnosis(verdicts, changes, own.calls)
     finally:
@@ -144,14 +144,11 @@ def diagnose(loss: Callable[..., Any], parameters: Mapping[str, Any], gradients:
 
 def _elsewhere(own: OwnLoss, found: Mapping[str, Slopes], verdicts: list[Verdict]) -> list[Verdict]:
     """The verdicts on gradients that are right here, where they are not at other parameters."""
-    try:
-        with suppress(ValueError):  # as where a loss stops there
-            there = Measured.elsewhere(own, found, 2)
-            if any(not np.array_equal(there.given.get(name, ()), given) for name, given in own.given.items()):
-                return [Verdict(each.name, None, ONLY_HERE) if there.is_wrong(each.name) else each for each in verdicts]
-        return verdicts  # they are numbers that stay as they are, or cannot be looked at
-    finally:
-        own()  # what it leaves behind, it leaves of the parameters that were handed in
+    with suppress(ValueError):  # as where a loss stops there
+        there = Measured.elsewhere(own, found, 2)
+        if any(not np.array_equal(there.given.get(name, ()), given) for name, given in own.given.items()):
+            return [Verdict(each.name, None, ONLY_HERE) if there.is_wrong(each.name) else each for each in verdicts]
+    return verdicts  # they are numbers that stay as they are, or cannot be looked at
 
 
 def _is_single(array: Array) -> bool:
@@ -221,8 +218,7 @@ class _Judge:
     def _right(self, how: str) -> str:
         if how:
             return f"right, but transposed: d{self.name}.T has the shape of {self.name}"
-        there, yours = ([*dropwhile(lambda n: n == 1, each.shape)] for each in (self.at, self.given))
-        if there == yours:
+        if shape_in_update(self.at) == shape_in_update(self.given):
             return "right"
         shapes = f"of shape {self.given.shape}, where {self.name} has {self.at.shape}"
         return f"right, but {shapes}: reshape it before the update"

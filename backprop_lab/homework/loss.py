@@ -140,7 +140,7 @@ class OwnLoss:
 
     def functions(self) -> Iterator[tuple[Any, dict[str, Any]]]:
         """The learner's functions and those that they call, each with what it knows by name."""
-        functions: list[Any] = [self.loss, *([self.gradients] if callable(self.gradients) else [])]
+        functions: list[Any] = [each for each in (self.loss, self.gradients) if callable(each)]
         for each in functions:  # which grows
             with suppress(TypeError, ValueError):
                 function = getattr(each, "__func__", getattr(each, "func", each))  # of a method, or a partial
@@ -215,21 +215,15 @@ class OwnLoss:
 
     def _form(self, function: Any, read: Callable[[Any], Any], what: str = "loss") -> tuple[str, Any]:
         """How a function is to be called, and what it then returns."""
-        *likely, last = self._forms(function, what)
         refusals: list[ValueError] = []
-        for form in likely:
+        for form in self._forms(function, what):
             try:
                 result = self._called(function, form, self.at, what)
                 read(result)
                 return form, result
             except ValueError as refusal:
                 refusals.append(refusal)
-        try:
-            return last, self._called(function, last, self.at, what)
-        except ValueError as refusal:
-            if refusals and _takes_a_dictionary(refusal.__cause__, self.at):
-                raise refusals[0] from None
-            raise
+        raise refusals[0 if _takes_a_dictionary(refusals[-1].__cause__, self.at) else -1]
 
     def _forms(self, function: Any, what: str) -> list[str]:
         """How a function may be called, as the names of its arguments tell; the likeliest first."""

@@ -80,11 +80,10 @@ class Mending:
 
     def _is_what_is_run(self, code: Code) -> bool:
         """Whether a function does what its source says, which somebody may have changed since."""
-        try:
+        with suppress(Exception):  # as where its names are those of a class
             now = self._with(code, self.here)
-        except Exception:  # as where its names are those of a class
-            return False
-        return now.keys() == self.first.keys() and all(np.array_equal(now[name], self.first[name]) for name in now)
+            return now.keys() == self.first.keys() and all(np.array_equal(now[name], self.first[name]) for name in now)
+        return False
 
     def _search(self, codes: Sequence[Code], is_in_question: Callable[[Set[str]], bool]) -> None:
         until = self.tried + MOST_CHANGES
@@ -109,12 +108,11 @@ class Mending:
 
     def _affected(self, code: Code) -> Set[str]:
         """What is wrong and changes with the change in a function; nothing if the loss, or what is right, does too."""
-        try:
+        with suppress(Exception):  # a changed line may do anything
             now = self._with(code, self.here)
-        except Exception:  # a changed line may do anything
-            return self.wrong
-        others = {name for name in now if not np.array_equal(now[name], self.first[name])}
-        return frozenset() if others & self.right else others & self.wrong
+            others = {name for name in now if not np.array_equal(now[name], self.first[name])}
+            return frozenset() if others & self.right else others & self.wrong
+        return self.wrong
 
     def _with(self, code: Code, measured: "Measured") -> Mapping[str, Any]:
         """The gradients with the change in a function; none if the loss is another. Raises what it stops with."""
@@ -157,7 +155,7 @@ class Measured:
 
     def _is_right(self, name: str, gradient: Any) -> bool:
         found = self.found[name]
-        shape, at, given = _shape(gradient), _shape(found.at), _shape(self.given.get(name))
+        shape, at, given = shape_in_update(gradient), shape_in_update(found.at), shape_in_update(self.given.get(name))
         return shape in (at, given, at[::-1]) and any(
             np.isfinite(each).all()
             and not found.wrong(each).any()
@@ -188,16 +186,14 @@ def _own_code(functions: Sequence[Any]) -> list[Code]:
     """Those functions that a learner has written, as far as their source can be read."""
     found = []
     for function in functions:
-        try:
+        with suppress(AttributeError, OSError, TypeError, ValueError, SyntaxError):
             file = getsourcefile(function) or ""
             if not (str(function.__module__).startswith("backprop_lab") or file.startswith(LIBRARIES)):
                 found.append(Code(function))
-        except (AttributeError, OSError, TypeError, ValueError, SyntaxError):
-            continue
     return found
 
 
-def _shape(value: Any) -> list[int]:
+def shape_in_update(value: Any) -> list[int]:
     """The shape without its first ones, which an update takes as it is."""
     return [*dropwhile(lambda n: n == 1, np.shape(value))]
 
