@@ -2,23 +2,16 @@
 
 import ast
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from copy import deepcopy
+from functools import partial
 from itertools import chain
 from typing import Any
 
 from backprop_lab.homework.names import INPUTS, RATES, TARGETS
 from backprop_lab.homework.scripts import begins_anew, is_given
-from backprop_lab.homework.spellings import (
-    A_LIST,
-    A_PARAMETER,
-    FROM_X,
-    PARAMETERS,
-    bare,
-    entries_in,
-    is_to_be_filled,
-)
+from backprop_lab.homework.spellings import A_LIST, A_PARAMETER, FROM_X, PARAMETERS, bare, entries_in, is_to_be_filled
 from backprop_lab.homework.turns import Put
 from backprop_lab.nn.lines import tree_of
 from backprop_lab.step.number_format import listed
@@ -57,8 +50,6 @@ class Unrolled(ast.NodeTransformer):
                     are_places = all(isinstance(each, ast.Name | ast.Attribute | ast.Subscript) for each in elements)
                     if are_places and not (bare(holder) in FROM_X and len(elements) == 1):
                         self.known[bare(holder)] = elements
-        for holder, value in _assigned(tree):
-            match value:
                 case ast.ListComp(_, [ast.comprehension(_, over)]) if is_to_be_filled(value):
                     of = bare(holder).rstrip("s")  # vs, the velocities
                     turns = [getattr(one, "value", one) for one in self._turns(over)]
@@ -108,7 +99,7 @@ class Unrolled(ast.NodeTransformer):
             counts = FROM.match(ast.unparse(node.iter))
             if not used:
                 return node.body
-            if counts and not used & {*_beside_exponents(body)}:  # of Adam's beta1**t, where the first t is 1
+            if counts and not used & {*_names(body, _but_exponents)}:  # of Adam's beta1**t, where the first t is 1
                 by = {name: tree_of(name if counts[1] == "1, " else f"{name} - 1") for name in used}
                 return [Put(by, {}).visit(statement) for statement in node.body]
         turns = [dict(_pairs(node.target, turn)) for turn in self._turns(node.iter)]
@@ -124,7 +115,8 @@ class Unrolled(ast.NodeTransformer):
         first = turns[0]
         keys = {name: value.value for name, value in first.items() if isinstance(value, ast.Constant)}
         numbers = {name for name, key in keys.items() if isinstance(key, int)}
-        if numbers & {*_used_otherwise(body, self.known)} or (keys.keys() - numbers) & {*_used_otherwise(body, None)}:
+        counted, named = (_names(body, partial(_but_keys, lists=lists)) for lists in (self.known, None))
+        if not numbers.isdisjoint(counted) or not (keys.keys() - numbers).isdisjoint(named):
             return node
         for each in ast.walk(body):
             match each:
@@ -211,20 +203,17 @@ def _assigned(tree: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
                 yield target, value
 
 
-def _names(part: ast.AST) -> Iterator[str]:
-    return (each.id for each in ast.walk(part) if isinstance(each, ast.Name))
+def _names(part: ast.AST, within: Callable[[ast.AST], Iterable[ast.AST]] = ast.iter_child_nodes) -> Iterator[str]:
+    """The names in a part, as far as one is `within` the other."""
+    if isinstance(part, ast.Name):
+        yield part.id
+    for each in within(part):
+        yield from _names(each, within)
 
 
-def _beside_exponents(part: ast.AST) -> Iterator[str]:
-    """The names in a part but for those in exponents."""
-    match part:
-        case ast.BinOp(base, ast.Pow()):
-            yield from _beside_exponents(base)
-        case ast.Name(name):
-            yield name
-        case _:
-            for each in ast.iter_child_nodes(part):
-                yield from _beside_exponents(each)
+def _but_exponents(part: ast.AST) -> Iterable[ast.AST]:
+    """What is in a part but for its exponent."""
+    return [part.left] if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Pow) else ast.iter_child_nodes(part)
 
 
 def _trains(body: list[ast.stmt]) -> bool:
@@ -255,25 +244,20 @@ def _is_a_name(value: ast.expr) -> bool:
     return isinstance(key, ast.Name | ast.Attribute) or isinstance(getattr(key, "value", None), of_a_key)
 
 
-def _used_otherwise(body: ast.AST, lists: Container[str] | None) -> Iterator[str]:
-    """The names in a body but for those in keys, `params[name]`, `params["W" + str(n)]`, and in places of some lists.
+def _but_keys(part: ast.AST, lists: Container[str] | None) -> Iterable[ast.AST]:
+    """What is in a part but for a key, `params[name]`, `params["W" + str(n)]`, and for a place in one of some lists.
 
-    The lists are given where the names stand for numbers.
+    The lists are given where the names stand for numbers; then what an `if` asks does not count either.
     """
-    match body:
+    match part:
         case ast.Subscript(holder, key) if _has_text(key) or (
             isinstance(key, ast.Name | ast.BinOp | ast.UnaryOp)
             and (lists is None or bare(holder) in lists or A_LIST.fullmatch(bare(holder)))
         ):
-            yield from _used_otherwise(holder, lists)
+            return [holder]
         case ast.If() | ast.IfExp() if lists is not None:
-            for each in ast.iter_child_nodes(body):
-                yield from _used_otherwise(each, lists) if each is not body.test else ()
-        case ast.Name(name):
-            yield name
-        case _:
-            for each in ast.iter_child_nodes(body):
-                yield from _used_otherwise(each, lists)
+            return [each for each in ast.iter_child_nodes(part) if each is not part.test]
+    return ast.iter_child_nodes(part)
 
 
 def _has_text(part: ast.expr) -> bool:

@@ -25,6 +25,7 @@ READS = re.compile(
 WRITTEN_DOWN = re.compile(r"\[|(np|numpy)\.(array|zeros|ones)\(")
 BEGINS = re.compile(r"(self\.)?([Ww](eights?)?|b(ias)?|theta)\d* = (0|0\.0)")
 OF_TIME = {"epoch", "e", "i", "t", "it", "step", "iteration", "decay", "decay_rate", "epochs", "num_epochs", "n_epochs"}
+PLACES = {"idx", "inds", "indices", "batch_mask", "perm", "batch"}
 DATA = INPUTS | TARGETS | HELD_OUT
 
 
@@ -47,12 +48,10 @@ def is_given(node: ast.stmt) -> bool:
             return False
     if name in RATES:
         return {*_loaded(value)} <= RATES | OF_TIME | {"np", f"{name}0", f"initial_{name}"}
-    if name.lower() in DATA and _is_cut_from_data(value):
-        return True
-    is_array = bool(WRITTEN_DOWN.match(ast.unparse(value)))
     is_none = isinstance(value, ast.Constant) and value.value is None and not A_GRADIENT.fullmatch(name)
+    is_cut = name.lower() in DATA and _is_cut_from_data(value)
     is_held = A_PARAMETER.fullmatch(name) or name.lower() in DATA | WEIGHTS
-    return is_none or (is_array and bool(is_held))
+    return is_none or is_cut or bool(is_held and WRITTEN_DOWN.match(ast.unparse(value)))
 
 
 def _is_cut_from_data(value: ast.expr) -> bool:
@@ -60,12 +59,10 @@ def _is_cut_from_data(value: ast.expr) -> bool:
     while isinstance(value, ast.Attribute | ast.Call):
         value = value.value if isinstance(value, ast.Attribute) else value.func
     match value:
-        case ast.Subscript(
-            of, ast.Name("idx" | "inds" | "indices" | "batch_mask" | "perm" | "batch") | ast.Constant(str())
-        ):
+        case ast.Subscript(of, ast.Slice() | ast.Tuple([ast.Slice(), ast.Slice()]) | ast.Constant(str())):
             return bare(of).lower() in DATA
-        case ast.Subscript(of, ast.Slice() | ast.Tuple([ast.Slice(), ast.Slice()])):
-            return bare(of).lower() in DATA
+        case ast.Subscript(of, ast.Name(name)):
+            return name in PLACES and bare(of).lower() in DATA
         case ast.Name(name):
             return name == "data"
     return False
@@ -101,7 +98,7 @@ def only_shows(statement: ast.stmt) -> bool:
 def begins_anew(node: ast.stmt) -> str:
     """The parameter, the memory or the count to which a line gives what it has at first, or ""."""
     text = ast.unparse(node)
-    if COUNTS.fullmatch(text) and not text.endswith("+ 1") and "+=" not in text:
+    if COUNTS.fullmatch(text) and "+" not in text:
         return text.split()[0]
     match node:
         case ast.Assign([ast.Name(name) | ast.Attribute(ast.Name("self"), name)], value):
@@ -138,7 +135,8 @@ class Once(ast.NodeTransformer):
         for each in self.functions.values():  # what it is given is another value of that name
             own = {argument.arg for argument in each.args.args}
             self.reads.subtract(name for name in _loaded(each) if name in own)
-        self.is_counted = any(COUNTS.fullmatch(ast.unparse(each)) for each in ast.walk(tree) if _of(each).endswith("1"))
+        lines = (ast.unparse(each) for each in ast.walk(tree) if isinstance(each, ast.Assign | ast.AugAssign))
+        self.is_counted = any(each.endswith("1") and COUNTS.fullmatch(each) for each in lines)
         scopes = [[each for each in tree.body if not isinstance(each, ast.FunctionDef | ast.ClassDef)]]
         scopes += [each.body for each in self.functions.values()]
         calls = ([*dict.fromkeys(filter(None, map(self._called, _in_order(scope))))] for scope in scopes)
@@ -233,21 +231,21 @@ class Once(ast.NodeTransformer):
     def visit_If(self, node: ast.If) -> ast.stmt | list[ast.stmt] | None:
         # as in `if y is None: return scores`
         asks = isinstance(node.test, ast.Compare) and isinstance(node.test.ops[0], ast.Is)
-        if all(self._does_nothing(each, node, asks) for each in (*node.body, *node.orelse)):
+        if self._does_nothing(node, node, asks):
             return None
         is_main = "__name__" in ast.unparse(node.test)
         self.generic_visit(node)
         return node.body if is_main else node
 
     def _does_nothing(self, statement: ast.stmt, within: ast.stmt, asks: bool) -> bool:
-        if isinstance(statement, ast.Return):
-            return asks or statement.value is None
-        if isinstance(statement, ast.Assign | ast.AugAssign) and {*_stored(statement)} <= RATES:
-            return True
-        if isinstance(statement, ast.If):
-            return all(self._does_nothing(each, within, asks) for each in (*statement.body, *statement.orelse))
-        is_plain = isinstance(statement, ast.Assign | ast.AugAssign)
-        return only_shows(statement) or (is_plain and self.is_idle(statement, within))
+        match statement:
+            case ast.Return(value):
+                return asks or value is None
+            case ast.If(_, body, orelse):
+                return all(self._does_nothing(each, within, asks) for each in (*body, *orelse))
+            case ast.Assign() | ast.AugAssign() if {*_stored(statement)} <= RATES or self.is_idle(statement, within):
+                return True
+        return only_shows(statement)
 
     def is_idle(self, node: ast.stmt, within: ast.stmt | None = None) -> bool:
         """Whether what it writes is no gradient and no parameter, and is read nowhere else."""
@@ -259,10 +257,6 @@ class Once(ast.NodeTransformer):
             return True
         is_of_data = not {each.lower() for each in names}.isdisjoint(DATA | {"np", "numpy"})
         return bool(names) and not is_of_data and all(self.reads[each] == inside[each] for each in written)
-
-
-def _of(node: ast.AST) -> str:
-    return ast.unparse(node) if isinstance(node, ast.Assign | ast.AugAssign) else ""
 
 
 def _in_order(body: Iterable[ast.AST]) -> Iterator[ast.AST]:

@@ -96,12 +96,6 @@ def _lists_in(tree: ast.Module) -> dict[str, list[str] | None]:
     return found
 
 
-def _sizes_in(tree: ast.Module) -> set[int]:
-    """The n of each `[None] * n`."""
-    made = (each.right for each in ast.walk(tree) if isinstance(each, ast.BinOp) and is_to_be_filled(each))
-    return {right.value for right in made if isinstance(right, ast.Constant) and isinstance(right.value, int)}
-
-
 class InLayers(ast.NodeTransformer):
     """`dWs[0]` as dW1, or `dWs[1]` where none has a 0; `dWs[-1]` is of the last layer; `activations[0]` is X.
 
@@ -112,8 +106,11 @@ class InLayers(ast.NodeTransformer):
         self.names = dict[int, str]()
         places = list[tuple[ast.Subscript, str, int]]()
         lists = _lists_in(tree) | dict(given)
+        sizes = {len(each) for each in lists.values() if each}
         for each in ast.walk(tree):
             match each:
+                case ast.BinOp(right=ast.Constant(int(size))) if is_to_be_filled(each):  # [None] * size
+                    sizes.add(size)
                 case ast.Subscript(holder, ast.Constant(int(at)) | ast.UnaryOp(ast.USub(), ast.Constant(int(at)))):
                     name, at = bare(holder), at if isinstance(each.slice, ast.Constant) else -at
                     if -len(listed := lists.get(name) or []) <= at < len(listed):
@@ -126,9 +123,7 @@ class InLayers(ast.NodeTransformer):
                     elif name in lists and A_SHORT_LIST.fullmatch(name):
                         places.append((each, "A" if name == "a" else name, at))
         counted = {at for _, of, at in places if of != "A" and at >= 0}
-        first = 1 - min(counted, default=1) if not last or last in counted else 1
-        sizes = {len(each) for each in lists.values() if each} | _sizes_in(tree)
-        first = 1 if last in sizes else first
+        first = 1 if last in sizes or (last and last not in counted) else 1 - min(counted, default=1)
         for each, of, at in places:
             if first in (0, 1) and (at >= 0 or last):
                 layer = at + first * (of != "A") if at >= 0 else last + 1 + at

@@ -111,10 +111,7 @@ class _WithoutALittleMore(ast.NodeTransformer):
 
 def without_a_little_more(statement: Statement) -> Statement:
     """The same without what keeps it from dividing by 0, `y / (A2 + 1e-8)`; a root's is one of the step."""
-    calls_a_function = any(isinstance(each, CodeType) for each in statement.code.co_consts)
     divides = "e-" in statement.text and "sqrt" not in statement.text and re.search("/|log", statement.text)
-    if calls_a_function or not divides:
+    if statement.calls or not divides:
         return statement
-    return replace(
-        statement, code=compiled([_WithoutALittleMore().visit(each) for each in ast.parse(statement.text).body])
-    )
+    return replace(statement, code=compiled(_WithoutALittleMore().visit(ast.parse(statement.text)).body))

@@ -16,15 +16,7 @@ from typing import Any
 from backprop_lab.feedback.answers import a_kind
 from backprop_lab.homework.loops import BY_RUNNING, Unrolled
 from backprop_lab.homework.scripts import Once, is_given, is_note, writes_layers
-from backprop_lab.homework.spellings import (
-    InLayers,
-    Plain,
-    as_python,
-    bare,
-    is_to_be_filled,
-    name_gradients,
-    of_it,
-)
+from backprop_lab.homework.spellings import InLayers, Plain, as_python, bare, is_to_be_filled, name_gradients, of_it
 from backprop_lab.homework.statements import Statement, compiled, in_turn
 from backprop_lab.nn.forms import is_written
 
@@ -96,13 +88,11 @@ def _statements(node: ast.stmt, script: _Script) -> Iterator[Statement]:
                 yield from _statements(ast.copy_location(ast.Assign([argument], number), node), script)
             for statement in _followed(body, script):
                 yield replace(statement, scope=node.lineno) if isinstance(node, ast.FunctionDef) else statement
-        case ast.Import() | ast.ImportFrom() | ast.Assert() | ast.Pass() | ast.Expr(ast.Constant()):
+        case ast.Import() | ast.ImportFrom() | ast.Pass() | ast.Expr(ast.Constant()) | ast.AnnAssign(value=None):
             return
         case ast.Assign() | ast.AugAssign() | ast.Expr() if is_given(node):
             return
-        case ast.Expr(ast.Call(ast.Attribute(holder, "append"), [value])) if isinstance(
-            value, ast.Name | ast.Attribute | ast.Subscript
-        ):
+        case ast.Expr(ast.Call(ast.Attribute(_, "append"), [ast.Name() | ast.Attribute() | ast.Subscript()])):
             return
         case ast.Assign([_], value) if is_to_be_filled(value):
             return
@@ -113,14 +103,14 @@ def _statements(node: ast.stmt, script: _Script) -> Iterator[Statement]:
             written = [each.value for each in kw if each.arg == "out"] or changed
             if not written:
                 raise ValueError(f"line {node.lineno}, `{ast.unparse(node)}`, gives its result no name")
-            yield from _written(node, written[0], node)
+            yield from _written(node, node, written[0])
         case ast.Return(value):
             for at, each in enumerate(_returned(value)):
                 if isinstance(each, ast.Dict) or (isinstance(each, ast.Call) and ast.unparse(each.func) == "dict"):
                     yield from _of_a_dictionary(node, each, "grads")
                 elif not isinstance(each, ast.Name | ast.Constant):
                     named = ast.Name(f"d_returned_{at + 1}", ast.Store())
-                    yield from _written(node, named, ast.Assign([named], each))
+                    yield from _written(node, ast.Assign([named], each))
         case ast.Assign([_, _, *_] as targets, value):  # dW1 = db1 = None
             for target in targets:
                 yield from _statements(ast.copy_location(ast.Assign([target], value), node), script)
@@ -129,9 +119,8 @@ def _statements(node: ast.stmt, script: _Script) -> Iterator[Statement]:
         case ast.Expr(ast.Call(ast.Attribute(ast.Name(holder), "update"), args, keywords)):
             for each in (*args, ast.Call(ast.Name("dict"), [], keywords)):
                 yield from _of_a_dictionary(node, each, holder)
-        case ast.AnnAssign(target, _, value):
-            if value:
-                yield from _written(node, target, ast.Assign([target], value))
+        case ast.AnnAssign(target, _, ast.expr() as value):
+            yield from _written(node, ast.Assign([target], value))
         case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)) if len(targets) == len(values):
             for target, value in zip(targets, values, strict=True):
                 yield from _statements(ast.copy_location(ast.Assign([target], value), node), script)
@@ -139,11 +128,11 @@ def _statements(node: ast.stmt, script: _Script) -> Iterator[Statement]:
             for at, target in enumerate(targets):
                 (part,) = ast.parse(f"{ast.unparse(target)} = {ast.unparse(value)}[{at}]").body
                 if ast.unparse(target) != "_":
-                    yield from _written(node, target, part)
+                    yield from _written(node, part)
         case ast.Assign([ast.Tuple()], ast.Name() | ast.Attribute()):  # W1, b1 = cache: names that are known
             return
-        case ast.Assign([target], _) | ast.AugAssign(target):
-            yield from _written(node, target, node)
+        case ast.Assign() | ast.AugAssign():
+            yield from _written(node, node)
         case _:
             kind = KINDS.get(type(node).__name__, a_kind(node).lower())
             raise ValueError(
@@ -173,7 +162,7 @@ def _of_a_dictionary(node: ast.stmt, value: ast.expr, holder: str) -> Iterator[S
         if isinstance(each, ast.Constant) or is_note(str(key)):
             continue
         target = ast.Name(of_it(str(key), holder), ast.Store())
-        for statement in _written(node, target, ast.Assign([target], each)):
+        for statement in _written(node, ast.Assign([target], each)):
             yield replace(statement, collects=isinstance(each, ast.Name))
 
 
@@ -186,25 +175,26 @@ def _returned(value: ast.expr | None) -> Iterator[ast.expr]:
         yield value
 
 
-def _written(node: ast.stmt, target: ast.expr, statement: ast.stmt) -> Iterator[Statement]:
-    """A statement with plain names in it, after those that it names within. Raises ValueError for what is not taken."""
+def _written(node: ast.stmt, statement: ast.stmt, into: ast.expr | None = None) -> Iterator[Statement]:
+    """A statement with plain names in it, after those that it names within; a call writes `into` an argument.
+
+    Raises ValueError for what is not taken.
+    """
     for inner in (each for each in ast.walk(statement) if isinstance(each, ast.NamedExpr)):
-        yield from _written(node, inner.target, ast.Assign([inner.target], inner.value))
+        yield from _written(node, ast.Assign([inner.target], inner.value))
     plain: Any = ast.fix_missing_locations(Plain().visit(statement))
-    is_call = isinstance(plain, ast.Expr)  # of what writes into one of its arguments
-    base = target = Plain().visit(target) if is_call else getattr(plain, "targets", [getattr(plain, "target", None)])[0]
+    base = target = Plain().visit(into) if into else getattr(plain, "targets", [getattr(plain, "target", None)])[0]
     while isinstance(base, ast.Subscript):
         base = base.value
     if not isinstance(base, ast.Name):
         raise ValueError(f"line {node.lineno}: `{ast.unparse(target)}` cannot be written to here; give it a name")
-    for part in ast.walk(plain.value if is_call else plain):
+    for part in ast.walk(plain.value if into else plain):
         _check(part, node.lineno)
     reads = {part.id for part in ast.walk(plain) if isinstance(part, ast.Name) and part is not base}
     if isinstance(plain, ast.Assign) and ast.unparse(plain.value) == ast.unparse(target):  # W1 = params["W1"]
         return
     goes_on = not isinstance(plain, ast.Assign) or target is not base or base.id in reads
-    code = compiled([plain])
-    yield Statement(node.lineno, ast.unparse(plain), base.id, frozenset(reads - MODULES), goes_on, code)
+    yield Statement(node.lineno, ast.unparse(plain), base.id, frozenset(reads - MODULES), goes_on, compiled([plain]))
 
 
 def _helpers(tree: ast.Module, judged: Set[str], last: int) -> dict[str, ast.FunctionDef]:
@@ -219,9 +209,8 @@ def _helpers(tree: ast.Module, judged: Set[str], last: int) -> dict[str, ast.Fun
         match node:
             case ast.Assign([ast.Name(name)], ast.Lambda(args, inner)):
                 body: list[ast.stmt] = [ast.Return(inner)]
-            case ast.FunctionDef(name, args, body):
-                if name in judged or writes_layers(node, last):
-                    continue
+            case ast.FunctionDef(name, args, body) if name not in judged and not writes_layers(node, last):
+                pass
             case _:
                 continue
         if name in called:
