@@ -85,6 +85,11 @@ class Pass:
         return odd, sum(2 * bool(found.note) + found.has_no_room for found in self.found)
 
     @property
+    def used(self) -> set[str]:
+        """All names that the lines write or read."""
+        return {name for each in self.statements for name in (each.name, *each.reads)}
+
+    @property
     def inherited(self) -> int:
         """How many values are wrong by a factor alone that their own lines do not bring in."""
         return sum(found.mistaken != 1 and found.own_factor == 1 for found in self.found)
@@ -93,6 +98,11 @@ class Pass:
     def right(self) -> set[int]:
         """The last statement of each value that is right in this layout."""
         return {found.lines[-1] for found in self.found if found.ok and not found.is_turned}
+
+    def using(self, found: Found) -> list[Found]:
+        """What the lines after those of a value make of it."""
+        later = [each for each in self.found if each.lines[0] > found.lines[-1]]
+        return [each for each in later if any(found.name in self.statements[at].reads for at in each.lines)]
 
     def again(self, at: int, found: Found, known: Mapping[str, Any]) -> Any:
         """What the same statements give where one of the problems has these values, as the package would have it."""
@@ -232,14 +242,14 @@ class Pass:
                 for known in self.known:  # W1 = W1.copy() and b1 = np.zeros(6) are no update
                     known.pop(name)
                 return None
-        if self.blamed.get(lines[-1]) == 0:
+        meant = self.blamed.get(lines[-1])
+        if meant == 0:
             return None
         sure, last = bool(of) and names.is_sure(name), self.statements[lines[-1]]
         through = [names.following(of)] if len(lines) > 1 and of else []  # as `dh1[h1 <= 0] = 0` goes through the ReLU
         candidates = [of, *through, *self.also(name)] if sure else [*filter(None, [of]), *names.all_gradients()]
         fits = [(each, *fit) for each in dict.fromkeys(candidates) if (fit := fit_of(self.names, values, each))]
-        meant, has_slope = self.blamed.get(lines[-1]), self.blamed.get(lines[-1]) == WITH_SLOPE
-        meant = None if has_slope else meant
+        meant, has_slope = None if meant == WITH_SLOPE else meant, meant == WITH_SLOPE
         fits = [fit for fit in fits if not isinstance(meant, str) or fit[0] == meant]
         fits.sort(key=lambda fit: min(abs(fit[1] / entering - 1), abs(fit[1] - 1)) > SAME)
         if fits and len(lines) > 1 and SOME_CELLS.search(last.text) and all(map(are_same, values, self.before)):
@@ -263,15 +273,13 @@ class Pass:
             self._put_right(found, entering)
             return found
         of, factor, is_turned = fits[0]
-        is_turned = (
-            is_turned != names.layout.is_across(names.trace, of) and min(np.shape(names.trace[of]), default=1) > 1
-        )
+        has_two_sides = min(np.shape(names.trace[of]), default=1) > 1
+        is_turned = has_two_sides and is_turned != names.layout.is_across(names.trace, of)
         found = Found(lines, name, of, True, values, factor, entering, 1.0, is_turned, names.is_on_the_way(of))
-        blamed = self.blamed.get(lines[-1])
-        if found.is_on_the_way and isinstance(blamed, float):
-            found.mistaken = blamed
-        elif not found.is_on_the_way and factor != 1:
-            found.mistaken = blamed if isinstance(blamed, float) else factor
+        if isinstance(meant, float) and (found.is_on_the_way or factor != 1):
+            found.mistaken = meant
+        elif not found.is_on_the_way:
+            found.mistaken = factor
         self.factors[name] = factor / found.mistaken
         if note and found.own_factor != 1:
             return self._stopped(name, read, None, note)
@@ -318,6 +326,5 @@ class Pass:
             right = factor * names.right(found.of, found.has_its_slope)
             shape = np.shape(found.values[at]) if found.values else np.shape(right)
             is_flat = len(shape) == 1 and shape == (np.size(right),)
-            known[found.name] = (
-                right.ravel() if is_flat else right.T if shape == right.T.shape != right.shape else right
-            )
+            is_turned = shape == right.T.shape != right.shape
+            known[found.name] = right.ravel() if is_flat else right.T if is_turned else right

@@ -63,14 +63,11 @@ def _with_absent_ones(best: Pass, run: Run) -> Pass:
     names = best.names[0]
     if isinstance(names.problem, Program) or best.cost[0] < 2:
         return best
-    written = {each.name for each in best.statements}
-    read = {name for each in best.statements for name in each.reads if name not in written}
-    of = {name: names.gradient(name) for name in read}
-    absent = [
-        name for name in sorted(read) if names.trace.role(of[name]) == "gradient" and names.is_on_the_way(of[name])
-    ]
     counts = {each.mistaken for each in best.found} - {1.0}
-    for name in absent:
+    for name in sorted(best.used - {each.name for each in best.statements}):
+        of = names.gradient(name)
+        if names.trace.role(of) != "gradient" or not names.is_on_the_way(of):
+            continue
         tries = [run({**best.blamed, name: 1 / each}) for each in sorted(counts)]
         better = min([best, *tries], key=lambda each: each.cost)
         best = better if better.cost[0] + 1 < best.cost[0] else best
@@ -112,7 +109,8 @@ def _with_guesses(best: Pass, run: Run, guesses: bool) -> Pass:
             ways += best.also(guess.name) if meant and names.is_sure(guess.name) else on_the_way
             ways += [] if meant else [0.0]
             ways += [WITH_SLOPE] if guess.values and names.with_its_slope(guess.of) is not None else []
-        is_open = bool(guess.ok and not meant and _is_in_wrong_lines(guess.name, best))
+        using = {each.ok for each in best.using(guess)}
+        is_open = bool(guess.ok) and not meant and using == {False}  # it may not be the one that was meant
         if (guesses or is_open) and guess.ok and guess.is_on_the_way and not names.is_sure(guess.name):
             ways += [names.following(guess.of)]  # as a delta without its slope is the gradient before it
         tries = [run({**best.blamed, guess.lines[-1]: each}) for each in ways]
@@ -127,25 +125,15 @@ def _with_updates(best: Pass, run: Run) -> Pass:
         new = f"{trace.owner(wrong.of)}_new"
         if trace.role(wrong.of) == "gradient" and new in updated:
             tried = run({**best.blamed, wrong.lines[-1]: 0.0})
-            later = (each for each in tried.found if each.lines[0] > wrong.lines[-1])
-            using = (each for each in later if any(wrong.name in best.statements[at].reads for at in each.lines))
-            if any(each.of == new and each.ok for each in using):
+            if any(each.of == new and each.ok for each in tried.using(wrong)):
                 best = min(best, tried, key=lambda each: each.cost)
     return best
-
-
-def _is_in_wrong_lines(name: str, best: Pass) -> bool:
-    """Whether all lines that use a value are wrong: if its name says nothing, it may not be the one that was meant."""
-    using = [each for each in best.found if any(name in best.statements[at].reads for at in each.lines)]
-    return bool(using) and all(each.ok is False for each in using)
 
 
 def _with_wrong_ones(best: Pass, run: Run) -> Pass:
     """The same with wrong values put right times a factor that all lines made of them take off: it was meant there."""
     for wrong in [each for each in best.found if each.ok is False and each.is_on_the_way and each.factor is None]:
-        later = [each for each in best.found if each.lines[0] > wrong.lines[-1] and each.factor]
-        using = [each for each in later if any(wrong.name in best.statements[at].reads for at in each.lines)]
-        factors = [each.own_factor for each in using]
+        factors = [each.own_factor for each in best.using(wrong) if each.factor]
         if factors and abs(factors[0] - 1) > SAME and max(factors) - min(factors) <= SAME * abs(factors[0]):
             tried = run({**best.blamed, wrong.lines[-1]: 1 / factors[0]})
             best = tried if tried.cost <= best.cost else best

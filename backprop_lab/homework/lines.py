@@ -136,19 +136,15 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
             usual = best_pass(statements, problem, traces, usual_one, own)
             if isinstance(problem, Program) or usual.cost[0] - best.cost[0] <= 1:  # one line alone speaks for it
                 only_so |= dict.fromkeys(best.right - usual.right, words)
-    theirs = dict[int, tuple[Found, Pass]]()
-    if isinstance(problem, Program) and any(each.ok is False for each in best.found):
+    judged = {each.lines[-1]: (each, best) for each in best.found}
+    if isinstance(problem, Program) and (wrong := {each.lines[-1] for each in best.found if each.ok is False}):
         on_theirs = [given, *others(problem, keeps_data=True)]
         with_theirs = guessed(best_pass(statements, problem, on_theirs, layout, own), on_theirs)
-        theirs = {each.lines[-1]: (each, with_theirs) for each in with_theirs.found if each.ok or each.mistaken != 1}
-    lines = []
-    for each in best.found:
-        if each.ok is False and each.lines[-1] in theirs:
-            only_so |= {each.lines[-1]: ", with data as yours"}
-            lines.append(_told(*theirs[each.lines[-1]], only_so, used))
-        else:
-            lines.append(_told(each, best, only_so, used))
-    return CheckedLines(tuple(lines), _missing(best, given))
+        for each in with_theirs.found:
+            if each.lines[-1] in wrong and (each.ok or each.mistaken != 1):
+                judged[each.lines[-1]] = each, with_theirs
+                only_so[each.lines[-1]] = ", with data as yours"
+    return CheckedLines(tuple(_told(*each, only_so) for each in judged.values()), _missing(best, given))
 
 
 def _missing(best: Pass, given: Trace) -> tuple[str, ...]:
@@ -203,33 +199,28 @@ def _explains_more(tried: Pass, best: Pass) -> bool:
     return tried.cost < best.cost and (tried.cost[0] < best.cost[0] or tried.right == best.right)
 
 
-def _told(found: Found, best: Pass, only_so: Mapping[int, str], used: set[str]) -> Line:
+def _told(found: Found, best: Pass, only_so: Mapping[int, str]) -> Line:
     """What is said of a value that lines have given; of one in doubt, that it is right only in this layout."""
     statements = [best.statements[at] for at in found.lines]
     numbers, text = tuple(each.line for each in statements), "; ".join(each.text for each in statements)
     if found.ok is None:
         return Line(numbers, text, found.of, None, f"cannot be told: {found.note}")
-    if found.ok:
-        return Line(numbers, text, found.of, True, _right(found) + only_so.get(found.lines[-1], ""))
-    if sentence := _wrong(found, best, used):
+    if not found.ok and (sentence := _wrong(found, best)):
         is_open = re.search("should be|a number of its own|but for its sign", sentence)  # no mistake is named
         elsewhere = parts_of(found, best) if is_open else ""
         return Line(numbers, text, found.of, False, f"wrong: {sentence}{elsewhere}")
-    return Line(numbers, text, found.of, True, _right(found))
-
-
-def _right(found: Found) -> str:
     times_it = f", times {plain(found.factor)}" if found.factor not in (None, 1.0) else ""
-    return f"right{', but transposed' if found.is_turned else ''}: {found.of}{times_it}"
+    right = f"right{', but transposed' if found.is_turned else ''}: {found.of}{times_it}"
+    return Line(numbers, text, found.of, True, right + only_so.get(found.lines[-1], ""))
 
 
-def _wrong(found: Found, best: Pass, used: set[str]) -> str:
+def _wrong(found: Found, best: Pass) -> str:
     """What is wrong with a line: what it stops with, its factor, or what its numbers look like; "" if nothing is."""
     if found.note:
         return found.note
     traces = [names.trace for names in best.names]
     if found.mistaken != 1:
-        count = next((name for name in sorted(used) if name.lower() in COUNTS), "the number of samples")
+        count = next((name for name in sorted(best.used) if name.lower() in COUNTS), "the number of samples")
         return f"{found.name} is {times(found.mistaken, {count: float(best.names[0].samples)})}"
 
     def answer(**known: Any) -> Any:
@@ -248,7 +239,7 @@ def _wrong(found: Found, best: Pass, used: set[str]) -> str:
         sentence = _as_written(feedback, found, best)
     if feedback.cause[:1] == ("shape",):
         shapes = f"{found.name} has shape {value.shape}, and should have {right.shape}."
-        return in_their_words(f"{shapes} {sentence.partition('. ')[2]}".strip(), found, best, used)
+        return in_their_words(f"{shapes} {sentence.partition('. ')[2]}".strip(), found, best)
     if feedback.cause[:1] == ("value",) or not sentence:
         right = right.reshape(value.shape) if right.size == value.size else right
         wrong = np.abs(value - right) > SAME * np.max(np.abs(right))
@@ -259,7 +250,7 @@ def _wrong(found: Found, best: Pass, used: set[str]) -> str:
         how_many = int(np.sum(wrong))
         count = f"; {how_many} of its {wrong.size} numbers differ{'s' * (how_many == 1)}" if wrong.size > 1 else ""
         return f"{found.name}{[*where] or ''} should be {mine}, and is {yours}{count}"
-    return in_their_words(sentence.rstrip("., "), found, best, used)
+    return in_their_words(sentence.rstrip("., "), found, best)
 
 
 def _as_written(feedback: Feedback, found: Found, best: Pass) -> str:

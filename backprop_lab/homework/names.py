@@ -29,8 +29,9 @@ COUNTS = {"m", "n", "num_train", "batch_size", "n_samples", "num_samples", "num_
 RATES = {"lr", "learning_rate", "alpha", "eta", "rate"}
 PENALTIES = {"reg", "reg_lambda", "lambda_", "lambd", "lam", "lmbda", "l2_reg", "reg_strength", "weight_decay", "wd"}
 WORDS = {"xnorm": "xhat", "mean": "mu", "variance": "var"}  # of a norm, besides those that the package has
-D = re.compile(r"(?:d(?:[LlJEC]|[Ll]oss|[Cc]ost)_?d|gradient_|grad_?|nabla_?|[Δ∇]_?|g_|g(?=[Wwb]\d)|delta_?|d_?)(?=\w)")
-OF_IT = re.compile(r"(\w+?)_?(?:grad|gradient)")
+D = re.compile(
+    r"(?:d(?:[LlJEC]|[Ll]oss|[Cc]ost)_?d|gradient_|grad_?|nabla_?|[Δ∇]_?|g_|g(?=[Wwb]\d)|delta_?|d_?)(\w+)|(\w+?)_?(?:grad|gradient)"
+)
 A_NUMBER = re.compile(r"(?:self\.)?(\w+) = (\d[\d.e-]*)")
 NUMBERED = re.compile(r"(.+?)_?(\d+)")
 A_GRADIENT = re.compile(
@@ -141,8 +142,10 @@ class Names:
         short = name.lower()
         if known := self._of_the_step(name, short):
             return known
-        if activated := ACTIVATED.fullmatch(short):
-            return self._activated(activated[1], activated[2])
+        if activated := ACTIVATED.fullmatch(short):  # `h_relu` and `z1_relu` are what comes out of the activation
+            letter, number = activated.groups()
+            is_known = letter in AFTER | BEFORE and (number or self.last == 2)
+            return self.after.get(int(number or 1), "") if is_known else ""
         numbered = NUMBERED.fullmatch(short)
         letter, number = (numbered[1], int(numbered[2])) if numbered else (short, -1)
         predicted = "P" if "P" in self.trace and not self.layout.scores else "y_pred"
@@ -171,12 +174,6 @@ class Names:
         alike = [each for each in values if re.fullmatch(rf"{bare}\d*", each.lower())]
         return alike[0] if len(alike) == 1 else ""
 
-    def _activated(self, letter: str, number: str) -> str:
-        """`h_relu` and `z1_relu` are what comes out of the activation."""
-        if letter in AFTER | BEFORE:
-            return self.after.get(int(number or 1), "") if number or self.last == 2 else ""
-        return ""
-
     def _unnumbered(self, name: str, short: str, predicted: str) -> str:
         for known, meant in ((INPUTS, "X"), (TARGETS, "y"), (PROBABILITIES, "P"), (RATES, "lr")):
             if short in known and not (name == "p" and getattr(self.problem, "masks", None)):  # that of a dropout
@@ -199,7 +196,7 @@ class Names:
             return name
         if number := re.fullmatch(r"(?:delta|δ)_?(\d+)", name):
             return self._there(f"d{self.deltas.get(int(number[1]), '')}")
-        if D.match(name) or OF_IT.fullmatch(name):
+        if D.fullmatch(name):
             return self._there(f"d{self.of_gradient(name)}")
         new = A_NEW.fullmatch(name)
         owner = self.of(next(filter(None, new.groups())) if new else name)
@@ -207,11 +204,8 @@ class Names:
 
     def of_gradient(self, name: str) -> str:
         """The value whose gradient a name is, by its form, or ""."""
-        name = name.lstrip("_")
-        if prefix := D.match(name):
-            return self.of(name[prefix.end() :])
-        whose = OF_IT.fullmatch(name)
-        return self.of(whose[1]) if whose else ""
+        whose = D.fullmatch(name.lstrip("_"))
+        return self.of(whose[1] or whose[2]) if whose else ""
 
     def is_sure(self, name: str) -> bool:
         """Whether a name can mean nothing else: `dhidden` may be before or after its mask, and `delta` anything."""
@@ -317,5 +311,4 @@ class Names:
 
     def all_gradients(self) -> Iterator[str]:
         """Every gradient in the order of the backward pass, then what is new."""
-        for role in ("gradient", "new"):
-            yield from (step.name for step in self.trace.steps if step.role == role)
+        return (step.name for role in ("gradient", "new") for step in self.trace.steps if step.role == role)

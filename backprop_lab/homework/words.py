@@ -48,10 +48,10 @@ def _calls(statement: Statement) -> set[tuple[str, int, str]]:
     return {(*call, statement.text.rpartition(")")[2]) for call in statement.calls}
 
 
-def in_their_words(sentence: str, found: Found, best: Pass, used: set[str]) -> str:
+def in_their_words(sentence: str, found: Found, best: Pass) -> str:
     """A sentence with the learner's own names in it; where they have columns for rows, it says so of lines."""
     names, theirs = best.names[0], {}
-    for name in sorted(used, reverse=True):
+    for name in sorted(best.used, reverse=True):
         if isinstance(best.known[0].get(name), int | float) and np.ndim(names.trace.get(names.of(name), 0)):
             continue  # `h = 6` is how many there are
         theirs[(names.is_sure(name) and names.gradient(name)) or names.of(name)] = name
