@@ -49,7 +49,6 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
             if what == "a sigmoid":
                 yield tree_of(found["X"]), "the sigmoid is missing"
                 yield from _outside(tree_of(found["X"]), "the sigmoid", form)
-    yield from another_count(part)
     match part:
         case ast.Call(ast.Attribute(ast.Name("np"), "where"), [asked, one, other], []):
             yield ast.Call(part.func, [asked, other, one], []), "the two choices of np.where have changed places"

@@ -195,15 +195,6 @@ class Explaining:
         looked_at = bool(self.compared.digits) or not np.isfinite(answer).all()
         return np.asarray(off <= NEAR * size) | looked_at  # pragma: no mutate  the closer look tells
 
-    def _possible(self, factors: Mapping[str, float], wrong: Any) -> list[tuple[str, float]]:
-        """Those of some factors that give the largest number: the others need no look at all of them."""
-        answer = self.compared.answer
-        if np.shape(wrong) != answer.shape:
-            return []
-        moved, step = np.ravel(wrong - self.compared.base), np.ravel(answer - self.compared.base)
-        at, far = np.argmax(np.abs(moved)), np.inf if self.compared.digits else NEAR * np.max(np.abs(answer))
-        return [each for each in factors.items() if not abs(each[1] * moved[at] - step[at]) > far]
-
     def _times(self, wrong: Any, factor: float) -> Any:
         """A wrong value times a factor; of a new parameter only the step, which may be too long or too short."""
         return wrong if factor == 1 else self.compared.base + factor * (wrong - self.compared.base)
@@ -280,7 +271,7 @@ class Explaining:
         explanations, factors = list[Explanation](), factors_beside(self.trace, self.name)
         for mistake in self.mistakes.values() if self._is_telling and self._is_small else ():
             for line, wrong in mistake.wrong_values(self.trace, self.name):
-                for times, factor in self._possible(factors, wrong):
+                for times, factor in factors.items():
                     if self._is_it(line, wrong, self.compared.answer, factor):
                         sentence = f"{mistake.resemblance(self.trace, self.name, line)}; and {self._all} {times}"
                         explanations.append(Explanation("two", (mistake.name, times), sentence))
@@ -319,7 +310,7 @@ class Explaining:
         if in_vain or sum(np.size(step.value) for step in steps) > LARGE_STEP:
             return []
         before = steps[: [step.name for step in steps].index(self.name)]
-        places = {step.name for step in before if handed.isdisjoint(made_with(self.trace, step))}
+        places = {step.name for step in before if handed.isdisjoint(made_with(self.trace, step.name))}
         terms, explanations = terms_in(self.trace)[self.name].terms, []
         for mistake in self.mistakes.values():
             for place in (each for each in mistake.possible_at(self.trace) if each in places):

@@ -70,7 +70,7 @@ class Mistake:
         if step.paths:
             yield from _by_rule(trace, self, name) if self.rules else ()
         elif found := self._ways_at(step):
-            after = made_with(trace, step)  # as W1_new is with dH1, where W1 is used in two places
+            after = made_with(trace, name)  # as W1_new is with dH1, where W1 is used in two places
             yield from (each for each in self._written(step, found) if after.isdisjoint(each.operands))
         elif step.beside:
             yield from self._written(step, self._ways_at(step.beside), beside=True)

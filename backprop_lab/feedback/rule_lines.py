@@ -90,12 +90,11 @@ def _places(trace: Trace, step: Step, rule: str) -> Iterator[Places]:
                 if W in trace:
                     known |= {"W": W, "W_raw": _entering(trace, W), **_terms(trace, W)}
                     known["up_all"] = _gradients_of_all(trace, W, up, step)
-                    others, after = {"dW": f"d{W}", "W_new": f"{W}_new"}, made_with(trace, step)
+                    others, after = {"dW": f"d{W}", "W_new": f"{W}_new"}, made_with(trace, step.name)
                     known |= {key: name for key, name in others.items() if name in trace and name not in after}
                 yield {key: code for key, code in known.items() if code}
 
 
-@lru_cache(maxsize=4096)
 def _rules_in(paths: tuple[tuple[Any, ...], ...]) -> Set[str]:
     """The rules that a gradient has come through on some paths, by each of their names in the table of mistakes."""
     passed = {*chain(*paths)}
@@ -154,7 +153,7 @@ def _gradients_of_all(trace: Trace, name: str, up: str, step: Step) -> str:
     using = [each for each in trace.steps if each.role == "value" and name in each.operands]
     users = [f"d{each.name}" for each in using] if sum(step.of in each.operands for each in using) == 1 else []
     alike = [each for each in users if up and each in trace and np.shape(trace[each]) == np.shape(trace[up])]
-    can_be = up in alike and len(alike) > 1 and made_with(trace, step).isdisjoint(alike)
+    can_be = up in alike and len(alike) > 1 and made_with(trace, step.name).isdisjoint(alike)
     return " + ".join(alike) if can_be else ""
 
 
@@ -166,9 +165,9 @@ def _lost(right: str, wrong: str) -> str:
     return listed([f"`{term}`" for term in terms if term not in left and f"-{term}" not in left])
 
 
-def made_with(trace: Trace, step: Step) -> set[str]:
-    """A step and all that is computed with it: if its line used one of these, each would wait for the other."""
-    after = {step.name}
+def made_with(trace: Trace, name: str) -> set[str]:
+    """A value and all that is computed with it: if its line used one of these, each would wait for the other."""
+    after = {name}
     for each in trace.steps:
         if after.intersection(each.operands):
             after.add(each.name)

@@ -25,6 +25,7 @@ from backprop_lab.feedback.changes import (
     written_out,
 )
 from backprop_lab.feedback.function_code import asked_for, compiled, shows, values_in
+from backprop_lab.feedback.rule_lines import made_with
 from backprop_lab.nn.forms import expressions, untransposed
 from backprop_lab.nn.lines import is_a_line_of_ours, names_in, tree_of
 from backprop_lab.step.trace import Trace
@@ -73,14 +74,10 @@ def one_slip_away(trace: Trace, name: str) -> tuple[Slip, ...]:
 
 def known_for(trace: Trace, name: str) -> list[str]:
     """What may be used for a value: all before it, and gradients after it that are found without it."""
-    names, needs_it = [*trace.names], {name}
+    names, after = [*trace.names], made_with(trace, name)
     known = names[: names.index(name)]
-    for step in trace.steps:
-        if needs_it.intersection(step.operands):
-            needs_it.add(step.name)
-        elif step.role == "gradient" and step.name not in (name, *known):
-            known.append(step.name)
-    return known
+    gradients = (step.name for step in trace.steps if step.role == "gradient" and step.name not in after)
+    return list(dict.fromkeys([*known, *gradients]))
 
 
 def _of_line(trace: Trace, name: str, code: str) -> tuple[Slip, ...]:
