@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import wraps
 from html import escape
-from inspect import signature
 from typing import Any, ParamSpec
 
 import numpy as np
@@ -164,9 +163,7 @@ def _try(name: str, function: Any, trace: Trace, mistakes: Mapping[str, Mistake]
         if name not in trace or not callable(function):
             return _explaining(name, function, trace, mistakes)
         answer, warned = call(name, function, trace, mistakes)
-        asked = set(signature(function).parameters)
-        own_way = name not in trace.given and bool(asked & set(trace.names) - {*trace.step(name).operands})
-        return replace(_explaining(name, answer, trace, mistakes), own_way=own_way, warned=warned, function=function)
+        return replace(_explaining(name, answer, trace, mistakes), warned=warned, function=function)
     except NoAnswerError as nothing:
         feedback = _without_answer(nothing)
         if nothing.otherwise is not None:

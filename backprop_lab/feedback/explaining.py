@@ -44,13 +44,11 @@ NEAR = 1e-3  # relative to the largest number, beyond which no closer look is wo
 class Explaining:
     """An answer beside the right value, with the mistakes that may have been made.
 
-    `own_way` says that it was not computed from what the right line is computed from, so an earlier step may be wrong;
     `warned` is what NumPy warned of on the way; `function` gave the answer, if one did.
     """
 
     compared: Comparison
     mistakes: Mapping[str, Mistake]
-    own_way: bool = True
     warned: str = ""
     function: Any = None
 
@@ -89,7 +87,8 @@ class Explaining:
 
     def _under_its_line(self, others: Sequence["Explaining"]) -> list[Explanation]:
         """What explains the answer for the gradient whose name is all of this line, as in dy_pred = dE."""
-        same, *alike = (replace(each, compared=each.compared.under_its_line) for each in (self, *others))
+        pairs = ((each, each.compared) for each in (self, *others))
+        same, *alike = (replace(each, compared=replace(it, name=it.line_of)) for each, it in pairs)
         return same.explained(alike) if same.name != self.name else []
 
     @cached_property
@@ -204,10 +203,8 @@ class Explaining:
         """Every line that is one slip away from the right one and runs here, with its value."""
         if not self._is_small or self.name in self.trace.given:
             return []
-        near, scope, slips = [], {**NAMESPACE, **self.trace}, dict[str, Slip]()
-        asked = self.trace, self.name, self.function
-        for slip in (*longer_slips(*asked), *likely_slips(*asked)):
-            slips[slip.line] = slip
+        near, scope, asked = [], {**NAMESPACE, **self.trace}, (self.trace, self.name, self.function)
+        slips = {slip.line: slip for slip in (*longer_slips(*asked), *likely_slips(*asked))}
         for slip in slips.values():
             with suppress(Exception):  # most of them do not run
                 value = np.asarray(eval(slip.code, scope))
@@ -303,11 +300,14 @@ class Explaining:
     def _further_up(self) -> list[Explanation]:
         """Every mistake in a step before this one from which this answer follows, if all steps between are right.
 
-        A function that was handed what comes of that step has the right numbers of it.
+        A function that was handed what comes of that step has the right numbers of it, and one that asks for no more
+        than the right line has all of them.
         """
         steps, handed = self.trace.steps, {*asked_for(self.function)}
-        in_vain = not (self.own_way and self.compared.fits and self._is_telling) or self.name in self.trace.given
-        if in_vain or sum(np.size(step.value) for step in steps) > LARGE_STEP:
+        if self.name in self.trace.given or not (self.compared.fits and self._is_telling):
+            return []
+        own_way = self.function is None or handed & {*self.trace} - {*self.trace.step(self.name).operands}
+        if not own_way or sum(np.size(step.value) for step in steps) > LARGE_STEP:
             return []
         before = steps[: [step.name for step in steps].index(self.name)]
         places = {step.name for step in before if handed.isdisjoint(made_with(self.trace, step.name))}

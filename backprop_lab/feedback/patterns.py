@@ -221,12 +221,5 @@ def _of_another_shape(seen: Compared) -> Iterator[Pattern]:
         yield Pattern(f"{what} of {along}{also}", f"It is the {what} of the {along} that it should have{also}.")
 
 
-NUMBERS_ALONE = (
-    _cut_off,
-    _of_few_numbers,
-    places,
-    signs,
-    zeros,
-    _powers,
-    lines,
-)  # what these see, they see with no step around
+# What these see, they see with no step around.
+NUMBERS_ALONE = (_cut_off, _of_few_numbers, places, signs, zeros, _powers, lines)

@@ -233,11 +233,9 @@ def _of_a_sign(part: ast.BinOp) -> Iterator[Change]:
         if terms > 2:
             yield leftmost, f"this is one of {terms} terms, and the others are missing"
     if isinstance(op, ast.MatMult):
-        one, two = untransposed(left), untransposed(right)
-        ways = [((one, ast.Attribute(one, "mT")), (two, ast.Attribute(two, "mT")))]
-        for first, second in (ways[0], ways[0][::-1]):
-            for a, b in product(first, second):
-                yield ast.BinOp(a, op, b), "the two factors of a product, in another order or transposed differently"
+        one, two = ((each, ast.Attribute(each, "mT")) for each in map(untransposed, (left, right)))
+        for a, b in (*product(one, two), *product(two, one)):
+            yield ast.BinOp(a, op, b), "the two factors of a product, in another order or transposed differently"
 
 
 def _regrouped(part: ast.BinOp, sign: str) -> Iterator[Change]:

@@ -102,11 +102,6 @@ class Comparison:
                 return code
         return self.name
 
-    @property
-    def under_its_line(self) -> "Comparison":
-        """The same for that gradient."""
-        return replace(self, name=self.line_of)
-
     @cached_property
     def base(self) -> Any:
         """What no factor changes: the old parameter, of a new one, where it fits what was answered."""

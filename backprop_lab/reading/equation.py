@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from backprop_lab.nn.layers import Array
-from backprop_lab.reading.parts import BINDS, SIGNS, Binds, Made, Place, Reader, UnclearError, code_of, tree_of, typeset
+from backprop_lab.reading.parts import BINDS, SIGNS, Binds, Made, Place, Reader, UnclearError, tree_of, typeset
 from backprop_lab.reading.slopes import slopes_of, value_of
 from backprop_lab.step.number_format import MINUS
 from backprop_lab.step.trace import Trace
@@ -118,7 +118,7 @@ class _Picture(Reader):
             case "cell" if isinstance(node, ast.Name) and len(place) < 3:
                 return [self._operand(node.id, node.id, place, value_of(self.trace, node.id))]
             case "number":
-                return [typeset(code_of(node))]
+                return [typeset(ast.unparse(node))]
             case "count":
                 return [str(self.value(node))]
             case "@" if "k" in self.placed(node, place):
@@ -138,11 +138,11 @@ class _Picture(Reader):
                 inside = [self.read(*part) for part in parts]
                 return [f"{typeset(op)}(", *inside[0], *(part for more in inside[1:] for part in (",", *more)), ")"]
         along = _ALONG.get("".join(over))
-        return [self._worked_out(node, place, f"{op} {along} {code_of(parts[0][0])}" if along else "")]
+        return [self._worked_out(node, place, f"{op} {along} {ast.unparse(parts[0][0])}" if along else "")]
 
     def _worked_out(self, node: ast.expr, place: Place, label: str) -> Operand:
         """What part of a line gives, such as a mask or the sum of each row, as a matrix with that part as its label."""
-        code = code_of(node)
+        code = ast.unparse(node)
         label = (label or code).replace("np.", "")
         shape = self.shape(node)
         value = self.value(node)

@@ -23,7 +23,6 @@ from backprop_lab.reading.parts import (
     Place,
     Reader,
     UnclearError,
-    code_of,
     line_of,
     tree_of,
     typeset,
@@ -222,7 +221,7 @@ class _Writing(Reader):
             case "cell":
                 return self._cell(*parts[0])
             case "number":
-                text = typeset(code_of(node))
+                text = typeset(ast.unparse(node))
                 binds = Binds.ADDED if isinstance(node, ast.BinOp) else Binds.WHOLE
                 return _Part(text, text, binds, float(self.value(node)))
             case "same":

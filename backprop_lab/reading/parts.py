@@ -105,7 +105,7 @@ class Reader:
                 return Made(SIGNS[type(sign)], ((left, place), (right, place)))
             case ast.Call(ast.Call(_, [ast.Name() | ast.Attribute() as function], options) as vectorize, args):
                 if (called(vectorize) or ("",))[0] == "vectorize" and all(each.arg == "otypes" for each in options):
-                    return Made(code_of(function), tuple((part, place) for part in args))
+                    return Made(ast.unparse(function), tuple((part, place) for part in args))
         match called(node):
             case "dot" | "matmul" as name, [left, right], [] if name == "matmul" or len(self.shape(right)) < 3:
                 return self._product(left, right, place)
@@ -162,7 +162,7 @@ class Reader:
         if any(isinstance(at, str) for at in place):
             raise UnclearError
         names = [f"_{k}" for k in range(len(matrices))]
-        code = code_of(moving([ast.Name(name) for name in names]))
+        code = ast.unparse(moving([ast.Name(name) for name in names]))
         if (key := (code, *matrices)) not in self._moves:
             shapes = [self.shape(matrix) for matrix in matrices]
             ends = np.cumsum([math.prod(shape) for shape in shapes])
@@ -208,7 +208,7 @@ class Reader:
 
     def value(self, node: ast.expr) -> Array:
         if node not in self._values:
-            self._values[node] = np.asarray(self.trace.evaluate(code_of(node), **self._shown))
+            self._values[node] = np.asarray(self.trace.evaluate(ast.unparse(node), **self._shown))
         return self._values[node]
 
     def shape(self, node: ast.expr) -> tuple[int, ...]:
@@ -231,10 +231,10 @@ class Reader:
                 return (*self.shape(left)[:-1], *self.shape(right)[1:])
             case ast.BinOp(left, sign, right) if not isinstance(sign, ast.MatMult):
                 return np.broadcast_shapes(self.shape(left), self.shape(right))
-        return np.shape(self.trace.evaluate(code_of(node)))
+        return np.shape(self.trace.evaluate(ast.unparse(node)))
 
     def _has_cells(self, node: ast.expr) -> bool:
-        return any(name in self.trace for name in names_in(code_of(node)))
+        return any(name in self.trace for name in names_in(ast.unparse(node)))
 
     def sources(self, name: str, place: Place) -> list[tuple[str, Place]]:
         """The cells that a cell of a computed matrix or slope is made of, as matrices and places, where `*` is all.
@@ -273,12 +273,6 @@ def _within(one: tuple[str, Place], other: tuple[str, Place]) -> bool:
 def tree_of(code: str) -> ast.expr:
     """A line as Python reads it."""
     return ast.parse(code, mode="eval").body
-
-
-@lru_cache(maxsize=1024)
-def code_of(node: ast.expr) -> str:
-    """A part of a line as it is written; kept, since it takes as long as all else that is asked of a part."""
-    return ast.unparse(node)
 
 
 def typeset(code: str) -> str:
