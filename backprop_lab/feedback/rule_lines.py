@@ -80,7 +80,7 @@ def _places(trace: Trace, step: Step, rule: str) -> Iterator[Places]:
         around["up_slope"] = slope_in(each for each in trace.steps if each.name == up)
         around["paths"] = str(len(step.paths)) if len(step.paths) > 2 else ""  # half may be half of anything
         is_of_terms = not any("softmax" in passed.rule for path in step.paths for passed in path)  # which has two
-        if rule.endswith(SEVERAL) and len(step.paths) > 1 and is_of_terms:
+        if rule.endswith(SEVERAL) and is_of_terms:
             yield {key: code for key, code in around.items() if code}
             return  # once for all paths
         for passed in sorted(path, key=lambda passed: passed.rule == "line"):  # the others say more

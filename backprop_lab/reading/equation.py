@@ -5,7 +5,6 @@ sums over, `n` and `m` are rows and columns that are summed, and `0` is a single
 """
 
 import ast
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -43,39 +42,33 @@ def equation(trace: Trace, name: str) -> list[str | Operand]:
     an equation of few matrices. Raises KeyError if no step computes `name`.
     """
     step = trace.step(name)
-    result = Operand(name, name, "i", "j", False, value_of(trace, name))
     try:
         parts = _Picture(trace).parts(step.code, name)
         operands = [part for part in parts if isinstance(part, Operand)]
         if not 0 < len(operands) <= MOST_OPERANDS or (len(parts) == 1 and not operands[0].name):
             raise UnclearError
-        return _with_shapes(trace, [*parts, "=", result])
+        return [*parts, "=", _matrix(trace, name)]
     except UnclearError:
         return listed(trace, name)
 
 
 def listed(trace: Trace, name: str) -> list[str | Operand]:
     """The matrices that a step's line names, and `→` before its result. Raises KeyError if no step computes `name`."""
-    step = trace.step(name)
-    result = Operand(name, name, "i", "j", False, value_of(trace, name))
-    matrices = [Operand(n, n, *_alone(n, trace, result.value), False, value_of(trace, n)) for n in step.operands]
-    operands = [part for matrix in matrices[:MOST_OPERANDS] for part in (",", matrix)][1:]
-    return _with_shapes(trace, [*operands, *[", …"] * (len(matrices) > MOST_OPERANDS), "→", result])
+    operands, result = trace.step(name).operands, _matrix(trace, name)
+    matrices = [_alone(_matrix(trace, each), result) for each in operands]
+    first = [part for matrix in matrices[:MOST_OPERANDS] for part in (",", matrix)][1:]
+    return [*first, *[", …"] * (len(matrices) > MOST_OPERANDS), "→", result]
 
 
-def _with_shapes(trace: Trace, parts: Sequence[str | Operand]) -> list[str | Operand]:
-    """The same where the operands that are values know how many axes these have."""
-
-    def own(part: Operand) -> tuple[int, ...]:
-        return np.shape(trace[part.name]) if part.name in trace and not part.transposed else ()
-
-    return [part._replace(shape=own(part)) if isinstance(part, Operand) else part for part in parts]
+def _matrix(trace: Trace, name: str) -> Operand:
+    """A matrix of the board, with the axes of the result."""
+    return Operand(name, name, "i", "j", False, value_of(trace, name), np.shape(trace[name]))
 
 
-def _alone(name: str, trace: Trace, result: Array) -> tuple[str, str]:
-    """The axes of a matrix that only stands before an arrow: those of the result where it has as many."""
-    rows, cols = value_of(trace, name).shape
-    return "i" if rows == result.shape[0] else "n", "j" if cols == result.shape[1] else "m"
+def _alone(matrix: Operand, result: Operand) -> Operand:
+    """The same where it only stands before an arrow: with the axes of the result where it has as many."""
+    rows, cols = (one == other for one, other in zip(matrix.value.shape, result.value.shape, strict=True))
+    return matrix._replace(rows="i" if rows else "n", cols="j" if cols else "m")
 
 
 class _Picture(Reader):
@@ -86,8 +79,11 @@ class _Picture(Reader):
         for slope_name, slope in slopes_of(self.trace).items():
             before, _, after = code.partition(" * ")
             if slope.shown_with == name and before in self.trace and after in (slope.code, f"({slope.code})"):
-                left = Operand(before, before, "i", "j", False, value_of(self.trace, before))
-                return [left, "*", Operand(slope.code.replace("np.", ""), slope_name, "i", "j", False, slope.value)]
+                return [
+                    _matrix(self.trace, before),
+                    "*",
+                    Operand(slope.code.replace("np.", ""), slope_name, "i", "j", False, slope.value),
+                ]
         node = tree_of(code)
         op, parts, over = self.made(node, ("i", "j"))
         if op == "sum" and len(over) == 1 and self.shape(node):
@@ -153,7 +149,7 @@ class _Picture(Reader):
 
     def _operand(self, label: str, name: str, place: Place, value: Array) -> Operand:
         rows, cols = ("0" if n == 1 else str(at) for n, at in zip(value.shape, (0, 0, *place)[-2:], strict=True))
-        return Operand(label, name, rows, cols, False, value)
+        return Operand(label, name, rows, cols, False, value, np.shape(self.trace[name]) if name in self.trace else ())
 
 
 def _turned(of: Operand) -> Operand:

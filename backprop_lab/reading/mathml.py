@@ -35,10 +35,6 @@ def mathml(latex: str) -> str:
     return f"<span>{'<wbr/>'.join(pieces)}</span>" if len(pieces) > 1 else pieces[0]
 
 
-def _row(tokens: list[str]) -> str:
-    return f"<mrow>{''.join(_parts(tokens))}</mrow>"
-
-
 def _parts(tokens: list[str]) -> list[str]:
     """Everything up to a closing brace, or to the end; what is read is taken from `tokens`."""
     parts: list[str] = []
@@ -59,7 +55,7 @@ def _one(tokens: list[str]) -> str:
     """The next thing alone: a symbol, a group in braces, or a command with what belongs to it."""
     token = tokens.pop(0)
     if token == "{":
-        inside = _row(tokens)
+        inside = f"<mrow>{''.join(_parts(tokens))}</mrow>"
         tokens.pop(0)
         return inside
     if token == r"\frac":
