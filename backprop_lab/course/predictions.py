@@ -113,15 +113,9 @@ def _gradient(trace: Trace, cell: Cell, mistakes: Mapping[str, Mistake]) -> Ques
             raise ValueError(f"answer with +, - or 0 for the sign, or with a number such as -1.5; got {text!r}")
         if _close(number, value):
             return True, f"Right: {worked}."
-        found = []
-        for mistake in mistakes.values():
-            wrong = mistake.wrong_value(trace, name)
-            if (
-                wrong is not None
-                and np.shape(wrong) == np.shape(trace[name])
-                and _close(number, float(in_rows(wrong)[i, j]))
-            ):
-                found.append(mistake.resemblance(trace, name))
+        values = ((each, each.wrong_value(trace, name)) for each in mistakes.values())
+        fitting = ((each, x) for each, x in values if x is not None and np.shape(x) == np.shape(trace[name]))
+        found = [each.resemblance(trace, name) for each, x in fitting if _close(number, float(in_rows(x)[i, j]))]
         if found:
             return False, f"{plain(number)} looks like {'; or like '.join(found)}. {worked}."
         return False, f"{plain(number)} is not right: {worked}."

@@ -149,11 +149,10 @@ class Explaining:
         if not self.compared.fits and self.compared.answer.ndim == 1:
             shapes += [self.compared.answer[None], self.compared.answer[:, None]]
         for shaped in shapes:
-            of_mistakes = [(m, line) for m in self.mistakes.values() if (line := self._line_that_gives(m, shaped))]
-            if of_mistakes:
+            if found := [(m, line) for m in self.mistakes.values() if (line := self._line_that_gives(m, shaped))]:
                 return [
                     Explanation("mistake", (m.name,), m.resemblance(self.trace, self.name, line), line)
-                    for m, line in of_mistakes
+                    for m, line in found
                 ]
         return []
 

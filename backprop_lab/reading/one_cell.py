@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from itertools import product
+from itertools import chain, product
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -236,12 +236,9 @@ class _Writing(Reader):
             case "neg":
                 return _joined(MINUS + "{}", [one.within(Binds.NEGATIVE)], Binds.NEGATIVE).kept(one, MINUS + "{}")
             case "+" if any(each.terms and each.around == "sum" for each in inside):
-                with_values = (
-                    each._replace(value=float(self.number(*at))) for each, at in zip(inside, parts, strict=True)
-                )
-                return self._sum(
-                    [t for each in with_values for t in (each.terms if each.around == "sum" else ()) or (each,)]
-                )
+                values = (each._replace(value=float(self.number(*at))) for each, at in zip(inside, parts, strict=True))
+                terms = ((each.terms if each.around == "sum" else ()) or (each,) for each in values)
+                return self._sum([*chain(*terms)])
             case "**":
                 sign = "{}²" if others[0].symbols == "2" else "{} ** {}"
                 return _joined(sign, [one.within(Binds.WHOLE), others[0].within(Binds.POWER)], Binds.POWER)
