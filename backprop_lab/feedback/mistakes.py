@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +75,9 @@ class Mistake:
         elif step.beside:
             yield from self._written(step, self._ways_at(step.beside), beside=True)
 
-    @cached_property
-    def _results(self) -> set[str]:
-        return {result for _, result in self.lines}
-
     def _ways_at(self, line: Any) -> tuple[str, ...]:
         """Its wrong lines for a step, or for what stands beside it."""
-        return _ways_at(self, line.kind, line.result, line.template) if line.result in self._results else ()
+        return _ways_at(self, line.kind, line.result, line.template)
 
     def _written(self, step: Step, ways: tuple[str, ...], beside: bool = False) -> Iterator[Step]:
         """The step with each of some lines in place of its own, or of what stands beside it."""
@@ -302,9 +298,11 @@ def _places(name: str, key: str) -> list[tuple[type[Part], str]]:
 
 def _ways(value: str, part: type[Part], result: str) -> tuple[str, ...]:
     """The ways to write a wrong line, with what stands in the right one filled in; that itself is none of them."""
-    right = part.formulas.get(result, "")
-    filled = value.replace("{right}", right).replace("{move}", right.removeprefix("{p} - {lr} * "))
-    return tuple(way.replace("nothing", "") for way in filled.split(" | ") if way != right)
+    right, is_over_rows = part.formulas.get(result, ""), "axis=0" in part.formulas.get("mu", "")
+    axis, count = ("0", "len({X})") if is_over_rows else ("1", "{X}.shape[1]")
+    filled = {"right": right, "move": right.removeprefix("{p} - {lr} * "), "axis": axis, "count": count}
+    value = re.sub(r"\{(right|move|axis|count)\}", lambda name: filled[name[1]], value)
+    return tuple(way.replace("nothing", "") for way in value.split(" | ") if way != right)
 
 
 def _key_and_value(line: str) -> tuple[str, str]:
