@@ -90,8 +90,7 @@ class Comparison:
     @property
     def fits(self) -> bool:
         """Whether the answer has the right shape."""
-        same: bool = self.answer.shape == self.right.shape
-        return same
+        return bool(self.answer.shape == self.right.shape)
 
     @property
     def line_of(self) -> str:

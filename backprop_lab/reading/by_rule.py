@@ -16,6 +16,7 @@ from backprop_lab.step.number_format import listed
 
 RULES = WORDS["rules"]  # a noun for a longer way, and a sentence, by operation
 MOST_PLACES = 3  # for which it is said how a value goes into each
+COUNTED = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 AS_IT_IS = ("addition", "subtraction", "minus")  # rules by which a gradient goes on as it is, or with a minus
 
 
@@ -36,7 +37,7 @@ def of_gradient(step: Step) -> tuple[str, str]:
     title = f"Gradient for {step.of}"
     paths = [path for path in step.paths if path]
     if len(step.paths) > 1:
-        return f"{title}, along {_counted(len(step.paths), 'path')}", _of_several(step, paths)
+        return f"{title}, along {COUNTED.get(len(step.paths), len(step.paths))} paths", _of_several(step, paths)
     return title, _of_one(step, paths[0]) if paths else ""
 
 
@@ -137,8 +138,3 @@ def _start(text: str) -> str:
 
 def _times(number: int) -> str:
     return {2: "twice", 3: "three times"}.get(number, f"{number} times")
-
-
-def _counted(number: int, what: str) -> str:
-    words = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
-    return f"{words.get(number, number)} {what}s"
