@@ -207,6 +207,13 @@ def test_a_wrong_forward_line_is_named_and_the_backward_lines_are_not_blamed():
     assert "without the bias" in found.first_wrong.sentence
 
 
+@pytest.mark.parametrize("key", ["a b", "a-b", "1", "loss (mean)"])
+def test_a_key_may_be_any_text(key):
+    lines = f"kept = {{}}\nkept[{key!r}] = f(y)\ndy_pred = 2 * (y_pred - y) + 0 * kept[{key!r}]\n"
+    text = f"def f(x):\n    return x / (x.sum() + 1e-8)\n{lines}"
+    assert [line.ok for line in check_lines(text, random_problem(1)).lines] == [True]
+
+
 def test_names_of_the_learners_own_may_be_values_numbers_and_functions():
     text = "e = (p - y) / count\nd1 = e @ W2.T * slope(zeta)\ndW1 = X.T @ d1"
     found = check_lines(text, SOFTMAX, {"zeta": "Y1", "count": 5, "slope": lambda z: z > 0, "d1": "dY1"})
@@ -856,6 +863,16 @@ def test_a_rate_of_ones_own_is_told_and_which_gradients_no_line_gives():
     assert checked.missing == ("dW1", "db1")
     assert str(checked).endswith("no line was found for dW1 and db1")
     assert not check_lines("y_pred = H1 @ W2 + b2", problem).missing, "they are of the forward pass"
+
+
+def test_a_factor_that_is_a_number_of_the_right_line_is_told_with_it():
+    problem = EXAMPLES["attention"]()
+    lines = {step.name: step.code for step in trace(problem).steps if step.role == "gradient"}
+    assert lines["dS"] == "dZ / np.sqrt(Q.shape[1])"
+    text = "\n".join(f"{name} = {line}" for name, line in (lines | {"dS": "dZ"}).items())
+    (wrong,) = [line for line in check_lines(text, problem).lines if not line.ok]
+    root = plain(np.sqrt(problem.parameters["Wq"].shape[1]))
+    assert wrong.sentence == f"wrong: dS is {root} times what it should be; np.sqrt(Q.shape[1]) is {root}"
 
 
 def test_where_nothing_explains_a_wrong_line_the_first_number_that_differs_is_told():

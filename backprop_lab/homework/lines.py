@@ -3,6 +3,7 @@
 How the arrays are laid out, and what doubtful names mean, is found out by trying: where the fewest lines are wrong.
 """
 
+import ast
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,6 +22,7 @@ from backprop_lab.homework.resemblance import times
 from backprop_lab.homework.text import statements_in
 from backprop_lab.homework.trials import layouts, others, with_gradients
 from backprop_lab.homework.words import in_their_words, parts_of, read_in
+from backprop_lab.nn.forms import parsed
 from backprop_lab.step.number_format import listed, plain, told_apart
 from backprop_lab.step.problem import Problem, check_problem
 from backprop_lab.step.program import Program
@@ -221,7 +223,8 @@ def _wrong(found: Found, best: Pass) -> str:
     traces = [names.trace for names in best.names]
     if found.mistaken != 1:
         count = next((name for name in sorted(best.used) if name.lower() in COUNTS), "the number of samples")
-        return f"{found.name} is {times(found.mistaken, {count: float(best.names[0].samples)})}"
+        numbers = {count: float(best.names[0].samples)} | _numbers_in(found, best)
+        return f"{found.name} is {times(found.mistaken, numbers)}"
 
     def answer(**known: Any) -> Any:
         at = next(
@@ -251,6 +254,17 @@ def _wrong(found: Found, best: Pass) -> str:
         count = f"; {how_many} of its {wrong.size} numbers differ{'s' * (how_many == 1)}" if wrong.size > 1 else ""
         return f"{found.name}{[*where] or ''} should be {mine}, and is {yours}{count}"
     return in_their_words(sentence.rstrip("., "), found, best)
+
+
+def _numbers_in(found: Found, best: Pass) -> dict[str, float]:
+    """What the right line works out to a single number on its way, as the root in `dS / np.sqrt(K.shape[-1])`."""
+    trace, numbers = best.names[0].trace, dict[str, float]()
+    line = parsed(trace.step(found.of).code)
+    for part in (each for each in ast.walk(line) if each is not line and isinstance(each, ast.Call | ast.BinOp)):
+        with suppress(NameError):  # of a part that is worked out in a loop of its own
+            value = np.asarray(trace.evaluate(code := ast.unparse(part)))
+            numbers |= {in_their_words(code, found, best): float(value)} if value.shape == () else {}
+    return numbers
 
 
 def _as_written(feedback: Feedback, found: Found, best: Pass) -> str:

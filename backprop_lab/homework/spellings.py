@@ -139,7 +139,8 @@ class Plain(ast.NodeTransformer):
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
-            return ast.Name(of_it(node.slice.value, ast.unparse(node.value)), node.ctx)
+            key = re.sub(r"\W+|^(?=\d)", "_", node.slice.value)  # any text may be one
+            return ast.Name(of_it(key, ast.unparse(node.value)), node.ctx)
         self.generic_visit(node)
         return node
 
