@@ -18,7 +18,7 @@ from backprop_lab.ui.steps.remarks import on_colours
 from backprop_lab.ui.steps.stepper import Stepper
 
 KINDS = ("png", "svg", "pdf", "gif")
-WIDTHS = 1000, 1400, 2000  # CSS pixels: a file is as wide as it takes to hold every number, and what cannot is narrow
+WIDTHS = 1000, 1400, 2000  # CSS pixels: where every number finds room on the smallest area, or the first if nowhere
 
 
 def picture(
@@ -37,7 +37,9 @@ def picture(
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0.05 <= seconds <= 60:
         raise ValueError(f"seconds, how long a GIF shows each step, must be a number from 0.05 to 60; got {seconds!r}")
     data, now = io.BytesIO(), (stepper.place, stepper.losses)
-    width = next((width for width in WIDTHS if not board_of(*now, large, dark, width).cells.unread), WIDTHS[0])
+    boards = {width: board_of(*now, large, dark, width) for width in WIDTHS}
+    readable = {width: board.width * board.height for width, board in boards.items() if not board.cells.unread}
+    width = min(readable, key=readable.__getitem__, default=WIDTHS[0])
     board = board_of(*now, large, dark, width, 1.0 if kind in ("svg", "pdf") else scale)
     if kind == "png":
         painted(board, head(*now, board)).save(data, "PNG")
