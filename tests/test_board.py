@@ -179,12 +179,12 @@ def test_a_chosen_cell_is_framed_with_the_row_and_the_column_that_made_it(exampl
         sizes = {name: value_of(example, name).shape for name in (*step.operands, step.name)}
         *operands, result = [(name, (0, rows - 1), (0, cols - 1)) for name, (rows, cols) in sizes.items()]
         place = LabState(Setup(), Remembered(example), index=index)
-        assert framed(board_of(place, [], False)) == [*((OPERAND, *whole) for whole in operands), (RESULT, *result)]
+        assert framed(board_of(place, [])) == [*((OPERAND, *whole) for whole in operands), (RESULT, *result)]
     assert framed(drawn(example, 15)) == [], "the page draws them"
     operands = [(OPERAND, "X", (1, 1), (0, 2)), (OPERAND, "W1", (0, 2), (2, 2)), (OPERAND, "b1", (0, 0), (2, 2))]
     for chosen in ("cell", "question"):
         place = LabState(Setup(), Remembered(example), index=15, **{chosen: ("Y1", 1, 2)})
-        assert framed(board_of(place, [], False)) == [*operands, (RESULT, "Y1", (1, 1), (2, 2))]
+        assert framed(board_of(place, [])) == [*operands, (RESULT, "Y1", (1, 1), (2, 2))]
 
 
 @pytest.mark.parametrize(("start", "screen"), [("worked example", (930, 345)), ("attention", (700, 300))])

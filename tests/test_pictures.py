@@ -72,9 +72,12 @@ def test_a_png_is_as_fine_as_asked_and_a_pdf_brings_its_fonts(tmp_path):
 
 
 @pytest.mark.parametrize(("start", "wide"), [("worked example", 1000), ("iris", 2000)])
-def test_a_file_is_as_wide_as_it_takes_to_hold_every_number(start, wide):
+def test_a_file_is_as_wide_as_it_takes_to_hold_every_number_in_a_large_lab_too(start, wide, tmp_path):
     lab = StepThrough(start=start)
     lab.go(lab.trace.steps[-1].name)
+    lab.save(tmp_path / "one.png")
+    StepThrough(start=start, step=lab.step, large=True).save(tmp_path / "large.png")
+    assert (tmp_path / "large.png").read_bytes() == (tmp_path / "one.png").read_bytes()
     assert pixels(picture(lab.stepper, "png", scale=1)).shape[1] == wide
     found = texts(picture(lab.stepper, "svg"))
     numbers = sum(times for text, times in found.items() if re.fullmatch(r"−?[\d.]+(e−?\d+)?", text))

@@ -135,7 +135,7 @@ class StepThrough(Lab):
     def _saved(self, kind: str, iterations: int = 1, **options: Any) -> bytes:
         if kind == "html":
             return walk(self.stepper, self.call(), iterations, self._looks["large"]).encode()
-        return picture(self.stepper, kind, large=self._looks["large"], **options)
+        return picture(self.stepper, kind, **options)
 
     def come_into_view(self) -> None:
         """Scroll the page to this lab, and give its board the keyboard focus."""
@@ -324,7 +324,7 @@ class StepThrough(Lab):
         return reopen.link_for(self.stepper, self._looks)
 
     def _still(self, scale: float = 1.0, dark: bool = False) -> tuple[bytes, str]:
-        return still(self.stepper, scale, self._looks["large"], dark), words.alt_text(self.stepper.place)
+        return still(self.stepper, scale, dark), words.alt_text(self.stepper.place)
 
     def __repr__(self) -> str:
         return self.call()

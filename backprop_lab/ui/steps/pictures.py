@@ -1,7 +1,6 @@
 """What the lab shows, as a picture to keep: for a slide, a book or a page."""
 
 import io
-import math
 from collections.abc import Iterator, Sequence
 
 from IPython import get_ipython
@@ -25,7 +24,6 @@ def picture(
     stepper: Stepper,
     kind: str,
     scale: float | None = None,
-    large: bool = False,
     dark: bool = False,
     seconds: float = 1.0,
 ) -> bytes:
@@ -37,10 +35,10 @@ def picture(
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0.05 <= seconds <= 60:
         raise ValueError(f"seconds, how long a GIF shows each step, must be a number from 0.05 to 60; got {seconds!r}")
     data, now = io.BytesIO(), (stepper.place, stepper.losses)
-    boards = {width: board_of(*now, large, dark, width) for width in WIDTHS}
+    boards = {width: board_of(*now, dark, width) for width in WIDTHS}
     readable = {width: board.width * board.height for width, board in boards.items() if not board.cells.unread}
     width = min(readable, key=readable.__getitem__, default=WIDTHS[0])
-    board = board_of(*now, large, dark, width, 1.0 if kind in ("svg", "pdf") else scale)
+    board = board_of(*now, dark, width, 1.0 if kind in ("svg", "pdf") else scale)
     if kind == "png":
         painted(board, head(*now, board)).save(data, "PNG")
     elif kind != "gif":
@@ -68,23 +66,22 @@ def _walk(stepper: Stepper, board: Board) -> Iterator[Image]:
         )
 
 
-def still(stepper: Stepper, scale: float, large: bool, dark: bool) -> bytes:
+def still(stepper: Stepper, scale: float, dark: bool) -> bytes:
     """The PNG that stands in for the lab. The words above it take a moment, and who is there has them in the lab."""
     if nobody_is_there(get_ipython()):
-        return picture(stepper, "png", scale, large, dark)
-    return board_of(stepper.place, stepper.losses, large, dark).png()
+        return picture(stepper, "png", scale, dark)
+    return board_of(stepper.place, stepper.losses, dark).png()
 
 
 def board_of(
     place: LabState,
     losses: Sequence[float],
-    large: bool,
     dark: bool = False,
     width: float = WIDTHS[0],
     ratio: float = 1.0,
 ) -> Board:
     """The board as it is kept, with the cells framed that the place is about."""
-    board = Board(place.trace, width, math.inf, ratio, dark, large, place.scales, place.renewed)
+    board = Board(place.trace, width, ratio=ratio, dark=dark, scales=place.scales, renewed=place.renewed)
     _draw(board, place, losses)
     return board
 
