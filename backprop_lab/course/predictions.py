@@ -161,6 +161,7 @@ def _way(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
     rule = "A step goes against the gradient. " if is_plain and not step.title else ""
     numbers = [each for each in step.operands if each != before and np.ndim(trace[each])]
     listed = [f"{indexed(trace, (each, i, j))} is {plain(float(value_of(trace, each)[i, j]))}" for each in numbers]
+    moves = "" if is_plain else f": it moves by {plain(new - old, 3)}"
     return Question(
         f"Predict {indexed(trace, cell)}",
         f"Which way will {indexed(trace, (before, i, j))}, framed on the board, move?",
@@ -168,7 +169,7 @@ def _way(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
         "",
         ((before, i, j), cell),
         _judge_way(new - old, f"{work_out(trace, cell)}.", "up, down or stays"),
-        f"{rule}{name} = {step.code}, and {' and '.join(listed)}." if listed else f"{rule}{name} = {step.code}.",
+        f"{rule}{name} = {step.code}{', and ' * bool(listed)}{' and '.join(listed)}{moves}.",
     )
 
 
