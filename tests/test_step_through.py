@@ -358,6 +358,34 @@ def test_play_goes_on_while_controls_work_until_the_loss_overflows(waits, monkey
     playing(lab, script())
 
 
+def test_the_end_of_play_takes_nothing_back_that_another_thread_shows_meanwhile(monkeypatch):
+    lab, hands, ends = StepThrough(), [], []
+    view = lab._view
+
+    class SlowView:
+        """The view, of which nothing is read before another thread has had its turn."""
+
+        def __getattr__(self, name):
+            if name == "state" and not hands:
+                old = view.state
+                hands.append(Thread(target=lab._guarded, args=[lab.stepper.next]))
+                hands[0].start()
+                hands[0].join(0.3)
+                return old
+            return getattr(view, name)
+
+        def __setattr__(self, name, value):
+            setattr(view, name, value)
+
+    monkeypatch.setattr(lab._player, "play", lambda ended: ends.append(ended))
+    monkeypatch.setattr(lab, "_start_task", lambda work: None)
+    lab._play()
+    lab._view = SlowView()
+    ends[0]()
+    hands[0].join()
+    assert (view.state["playing"], view.state["index"]) == (False, lab.stepper.place.index) == (False, 1)
+
+
 def test_play_ends_when_pressed_again_or_when_something_else_is_set_up(waits):
     for gesture in ("play", "restart", ("start", "dead ReLU"), ("samples", 5), ("gone", {"view": "a"})):
         lab = StepThrough(start="random")

@@ -229,7 +229,7 @@ class StepThrough(Lab):
         moves[key]()
 
     def _play(self) -> None:
-        self._start_task(self._player.play(ended=lambda: self._tell(playing=False)))
+        self._start_task(self._player.play(ended=partial(self._guarded, partial(self._tell, playing=False))))
         self._tell(playing=True)
 
     def _stop(self) -> None:
