@@ -10,7 +10,7 @@ import pytest
 from common import count, in_other_numbers, same_values, trained
 from problems import ACTIVATIONS, LOSSES, identical, varied_problem, whole_problem
 
-from backprop_lab import Sigmoid, program, random_problem, trace
+from backprop_lab import EXAMPLES, Sigmoid, program, random_problem, trace
 from backprop_lab.nn.lines import evaluate, literal
 from backprop_lab.nn.optimizers import Optimizer
 from backprop_lab.nn.steps import Lines, Step
@@ -95,6 +95,20 @@ def test_the_shapes_of_a_step_stand_for_its_names_and_unknown_names_are_refused(
     assert {name: example.shapes(example.step(name)) for name in shapes} == shapes
     outer = trace(program('O = np.einsum("i,j->ij", i, j)\nL = np.sum(O**2)', {"i": np.ones(3), "j": np.ones(2)}, {}))
     assert outer.shapes(outer.step("O")) == 'np.einsum("i,j->ij", (3,), (2,)) -> (3, 2)'
+    block = trace(EXAMPLES["transformer block"]())
+    shapes = {
+        "dscores": "((5, 2) - np.eye(2)[(5,)]) / 5 -> (5, 2)",
+        "Z": "np.where((5, 5), (5, 5) / np.sqrt(3), -1e9) -> (5, 5)",
+    }
+    assert {name: block.shapes(block.step(name)) for name in shapes} == shapes
+    arrays = {"B": np.ones((2, 3, 4)), "C": np.ones((2, 3))}
+    for line, shape in {
+        "B.mT @ B": "(2, 4, 3) @ (2, 3, 4)",
+        "C.T * C.shape[-1]": "(3, 2) * 3",
+        "B.reshape(B.mT.shape)": "(2, 3, 4).reshape((2, 4, 3))",
+    }.items():
+        stack = trace(program(f"O = {line}\nL = np.sum(O**2)", {line[0]: arrays[line[0]]}, {}))
+        assert stack.shapes(stack.step("O")).startswith(f"{shape} -> "), line
     for look_up, known in ((example.__getitem__, example.names), (example.step, [s.name for s in example.steps])):
         with pytest.raises(KeyError, match=f"'dX'.* {', '.join(known)}"):
             look_up("dX")

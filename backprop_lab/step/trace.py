@@ -93,14 +93,16 @@ class Trace(Mapping[str, Any]):
     def shapes(self, step: Step) -> str:
         """The shapes that meet in a step, such as `(3, 2) @ (2, 4) -> (3, 4)`; a shape is (rows, columns)."""
 
-        def shape(match: re.Match[str]) -> str:
-            name, transposed = match.groups()  # none in a text, such as the letters of an einsum
-            value = self._values.get(name)
+        def shape_of(match: re.Match[str]) -> str:
+            counted, name, transposed, axis = match.groups()  # none in a text, such as the letters of an einsum
+            value = self._values.get(counted or name)
             if not isinstance(value, np.ndarray):
                 return match.group()
-            return str(value.T.shape if transposed else value.shape)
+            shape = (getattr(value, transposed) if transposed else value).shape
+            return str(shape[int(axis or 0)] if counted or axis else shape)
 
-        code = re.sub(r"\"[^\"]*\"|'[^']*'|\b([A-Za-z]\w*)\b(\.mT)?", shape, step.code)
+        parts = r"\"[^\"]*\"|'[^']*'|len\((\w+)\)|\b([A-Za-z]\w*)\b(?:\.(mT|T\b))?(?:\.shape(?:\[(-?\d)\])?)?"
+        code = re.sub(parts, shape_of, step.code)
         return f"{code} -> {np.shape(step.value) or 'one number'}"
 
     def evaluate(self, code: str, **others: Any) -> Any:
