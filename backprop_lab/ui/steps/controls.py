@@ -63,7 +63,7 @@ class Controls:
         )
         self.table = toggle("Values as a table", "Every number on the board as text, also for screen readers")
         self.script = toggle("As NumPy", "A plain script that prints the same numbers")
-        self.opening = {self.more: "", self.table: "bpl-tables", self.script: "bpl-script"}
+        self.opening = {self.more: "", self.table: "bpl-tables", self.script: "bpl-script"}  # and what to scroll to
         self._fields = _fields_of_setup()
         self.rows = [self._settings(hidden), self._drawer()]
         self._connect(on_change, start_over)
