@@ -27,7 +27,8 @@ def of_line(step: Step) -> tuple[str, str]:
 def _of_form(step: Step, table: str) -> tuple[str, str] | None:
     """What the first form of a table says that a line has; of rows, those of a matrix."""
     for form, (title, sentence) in WORDS[table].items():
-        found = of_form(step.code, form) if "axis=1" not in form or np.ndim(step.value) == 2 else None
+        of_rows = "axis=1" in form or ".shape[1]" in form
+        found = of_form(step.code, form) if not of_rows or np.ndim(step.value) == 2 else None
         if found is not None and (table != "named" or all(map(str.isidentifier, found.values()))):
             return title.format_map(found), sentence.format_map(found)
     return None

@@ -15,7 +15,7 @@ from backprop_lab.reading.slopes import slopes_of, value_of
 from backprop_lab.step.number_format import MINUS
 from backprop_lab.step.trace import Trace
 
-MOST_OPERANDS = 9
+MOST_OPERANDS = 9  # in one picture
 LONGEST_LABEL = 24
 
 _POWERS = {"2": "²", "3": "³"}

@@ -122,9 +122,9 @@ class StepThrough(Lab):
 
         `.png`, `.svg` or `.pdf`: the board, with its step and code above it. `.gif`: a walk through the steps of this
         iteration. `.html`: one file that steps, points and explains with no kernel and no network, through this
-        iteration and, with `iterations`, the next ones, in the theme of who opens it. A picture, on light paper or
-        `dark`, is 1000 of the lab's pixels wide, up to 2000 to hold all numbers. A PNG has 2 for each, a GIF 1, unless
-        `scale` says; a step stays for some `seconds`. Raises ValueError for another ending and for senseless numbers.
+        iteration and, with `iterations`, the next ones, in the theme of who opens it. A picture is 1000 of the lab's
+        pixels wide, or up to 2000 to hold all numbers, on light paper or `dark`. `scale` is how many a PNG or GIF has
+        for each, 2 or 1; a step of a GIF stays some `seconds`. Raises ValueError for another ending or a bad number.
         """
         check_whole("iterations", iterations, 1, 100)
         kinds = f"a lab is saved as a {', '.join(f'.{each}' for each in KINDS)} or .html file"

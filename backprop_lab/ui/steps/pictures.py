@@ -17,7 +17,11 @@ from backprop_lab.ui.steps.remarks import on_colours
 from backprop_lab.ui.steps.stepper import Stepper
 
 KINDS = ("png", "svg", "pdf", "gif")
-WIDTHS = 1000, 1400, 2000  # CSS pixels: where every number finds room on the smallest area, or the first if nowhere
+WIDTHS = (
+    1000,
+    1400,
+    2000,
+)  # CSS pixels: the first, unless numbers find room on a wider board alone, of the smallest area
 
 
 def picture(
@@ -35,9 +39,11 @@ def picture(
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0.05 <= seconds <= 60:
         raise ValueError(f"seconds, how long a GIF shows each step, must be a number from 0.05 to 60; got {seconds!r}")
     data, now = io.BytesIO(), (stepper.place, stepper.losses)
-    boards = {width: board_of(*now, dark, width) for width in WIDTHS}
-    readable = {width: board.width * board.height for width, board in boards.items() if not board.cells.unread}
-    width = min(readable, key=readable.__getitem__, default=WIDTHS[0])
+    width, *wider = WIDTHS
+    if board_of(*now, dark).cells.unread:
+        boards = {width: board_of(*now, dark, width) for width in wider}
+        areas = {width: board.width * board.height for width, board in boards.items() if not board.cells.unread}
+        width = min(areas, key=areas.__getitem__, default=width)
     board = board_of(*now, dark, width, 1.0 if kind in ("svg", "pdf") else scale)
     if kind == "png":
         painted(board, head(*now, board)).save(data, "PNG")
