@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from own_parts import BinaryCrossEntropy, BinaryCrossEntropyOnScores
 from problems import ACTIVATIONS, losses_of
 
-from backprop_lab import Linear, Network, Problem, Sigmoid, Tanh, random_problem, trace, worked_example
+from backprop_lab import Adam, Linear, Momentum, Network, Problem, Sigmoid, Tanh, random_problem, trace, worked_example
 from backprop_lab.checks.rounding import FLOAT64, terms_in
 from backprop_lab.reading.scale import Scale, scales_of
 from backprop_lab.step.number_format import typed_number
@@ -53,14 +53,17 @@ def all_problems(full):
 
 
 def says_too_little(place):
-    """Of values and of gradients: how many of how many are grey, or as dark as can be, where that is too many."""
+    """Of each kind of numbers: how many of how many are grey, or as dark as can be, where that is too many."""
     t, found = place.trace, []
-    gradients = {step.name for step in t.steps if step.phase == "backward"}
-    shown = {name: t[name] for name in t if name not in ("L", "lr")}
-    for kind, scale in (("values", place.scales.values), ("gradients", place.scales.gradients)):
+    kinds = {step.name: "gradients" for step in t.steps if step.phase == "backward"}
+    if memories := [name for name in t.problem.state if name != "step"]:
+        made_of = [step.name for step in t.steps if step.phase == "update" and step.of not in t.problem.parameters]
+        kinds |= dict.fromkeys([*memories, *made_of], "memories")
+    shown = {name: t[name] for name in t if name not in ("L", "lr", "step")}
+    for kind, scale in place.scales.by_kind().items():
         sizes = []
         for name, value in shown.items():
-            if (name in gradients) == (kind == "gradients"):
+            if kinds.get(name, "values") == kind:
                 doubt = 8 * FLOAT64 * terms_in(t)[name].terms if kind == "gradients" else 0
                 with np.errstate(all="ignore"):
                     sizes += np.abs(value)[np.isfinite(value) & (np.abs(value) > doubt)].tolist()
@@ -84,6 +87,22 @@ def test_colours_say_something_of_every_problem_however_long_it_has_trained():
     print(f"{len(problems)} problems, {len(bad)} with colours that say too little: {bad or 'none'}")  # noqa: T201
     assert len(bad) <= 0.03 * len(problems)
     assert not bad.keys() & {*STARTS, "on a sigmoid", "on scores"}
+
+
+@pytest.mark.parametrize("optimizer", [Momentum(), Adam()])
+def test_what_an_optimizer_remembers_has_colours_of_its_own_and_leaves_the_weights_theirs(optimizer):
+    """Beside the squares of gradients, on one scale with them, all weights would look alike."""
+    bad, others = [], []
+    for seed in range(20):
+        plain_one = any_problem(seed).evolve(lr=1e-3)
+        stepper = Stepper(plain_one.evolve(optimizer=optimizer))
+        others += [seed] * (stepper.place.scales.values != Stepper(plain_one).place.scales.values)
+        for iteration in (0, 10, 100):
+            stepper.go(iteration=iteration)
+            assert stepper.place.scales.by_kind().keys() == {"values", "gradients", "memories"}
+            bad += [(seed, iteration, found) for found in says_too_little(stepper.place)]
+    assert not others
+    assert not bad
 
 
 def test_scales_are_renewed_in_under_one_of_ten_iterations():
@@ -220,15 +239,20 @@ def test_what_rounding_has_left_of_a_0_has_no_colour():
 @pytest.mark.parametrize("screen", [(980, 440, False), (930, 345, False), (740, 330, True), (386, 330, False)])
 def test_both_numbers_of_both_scales_stand_at_them_and_on_nothing_else(start, screen):
     stepper = Stepper(start=start)
-    for t, scales in [(stepper.place.trace, stepper.place.scales), (stepper.look(1, 0)[0].trace, None)]:
+    remembering = trace(stepper.first_problem.evolve(optimizer=Adam()))
+    for t, scales in [
+        (stepper.place.trace, stepper.place.scales),
+        (stepper.look(1, 0)[0].trace, None),
+        (remembering, None),
+    ]:
         scales = scales or scales_of([t], (1e-7, 2e16))
         board = Board(t, screen[0], screen[1], large=screen[2], scales=scales)
         words = board.words[board.scale_words]
         said = " ".join(word.text for word in words)
-        for scale in scales[:2]:
+        for scale in scales.by_kind().values():
             for number in (-scale.limit, scale.limit, scale.linear):
                 assert any(typed_number(word) == number for word in said.split()), (said, number)
-        assert said.count("linear to") == 2
+        assert said.count("linear to") == (3 if t is remembering else 2)
         rest = [*board.labels.values(), *board.notes.values()]
         edges = [(w.x - w.align * w.width, w.y - 0.75 * w.size, w.x + (1 - w.align) * w.width, w.y + 0.2 * w.size)
                  for w in (*words, *rest)]  # fmt: skip
@@ -240,15 +264,17 @@ def test_both_numbers_of_both_scales_stand_at_them_and_on_nothing_else(start, sc
         assert np.array_equal(covers(edges, edges, by=0.02), np.eye(len(edges))), said
 
 
-@pytest.mark.parametrize("renewed", [("values",), ("gradients",), ("values", "gradients")])
+@pytest.mark.parametrize("renewed", [("values",), ("gradients",), ("memories",), ("values", "gradients")])
 def test_a_renewed_scale_has_a_mark_at_its_left_and_nothing_else_moves(renewed):
-    t, drawn = trace(worked_example()), []
+    t, drawn = trace(worked_example().evolve(optimizer=Momentum())), []
     for marked in ((), renewed):
         board = Board(t, 386, 330, renewed=marked)
         board.draw(t, 5)
         drawn.append(pixels(board.png()))
     changed = np.argwhere((drawn[0] != drawn[1]).any(axis=2)) + 0.5
-    ramps = [ramp for name, ramp in zip(("values", "gradients"), board.ramps, strict=True) if name in renewed]
+    ramps = [
+        ramp for name, ramp in zip(("values", "gradients", "memories"), board.ramps, strict=True) if name in renewed
+    ]
     beside = np.array([[(x - 8 < at < x) & (abs(y + height / 2 - down) < 6) for x, y, _, height in ramps]
                        for down, at in changed])  # fmt: skip
     assert beside.any(axis=1).all()

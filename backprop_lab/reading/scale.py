@@ -1,6 +1,6 @@
-"""The scale of colours: how dark a number is drawn, on one scale for values and another for gradients.
+"""The scale of colours: how dark a number is drawn, on one scale for values, one for gradients, and one for memories.
 
-Both are set from the first trace of a problem, and stay while it trains until they no longer say anything.
+They are set from the first trace of a problem, and stay while it trains until they no longer say anything.
 """
 
 import math
@@ -22,6 +22,7 @@ MOST_GREY, MOST_DARK = 0.25, 0.05  # shares of the cells, grey or as dark as can
 SOME_GREY, SOME_DARK = 0.125, 0.02  # and those with which a new one starts
 FURTHER = 1.5  # times as many powers of ten on a scale that follows one on which too many were grey
 HIDING = 1e6  # times as large as what is around it, a number says no more than that it is huge
+KINDS = ("values", "gradients", "memories")  # what has a scale of its own
 NOTHING = 1e-290  # what is smaller has no colour, so that no scale overflows
 
 
@@ -44,24 +45,37 @@ NO_SCALE = Scale(math.inf, 1.0)  # every finite number is grey
 
 
 class Scales(NamedTuple):
-    """Those of a trace; `chosen` ones, which somebody has asked for, always stay."""
+    """Those of a trace; `chosen` ones, which somebody has asked for, always stay.
+
+    What an optimizer remembers, and what an update makes of it, is in the unit of gradients or of their squares: beside
+    it, on one scale, all weights would look alike. Where nothing is remembered, that scale is NO_SCALE.
+    """
 
     values: Scale
     gradients: Scale
+    memories: Scale = NO_SCALE
     chosen: bool = False
 
     def of(self, name: str, kinds: Mapping[str, str]) -> Scale:
         """That of a matrix, by the `kinds_of` a trace; slopes have that of the values."""
-        return {"values": self.values, "gradients": self.gradients, "": NO_SCALE}[kinds.get(name, "values")]
+        return self.by_kind().get(kinds.get(name, "values"), NO_SCALE)
+
+    def by_kind(self) -> dict[str, Scale]:
+        """Those that there are, by what stands at them on the board."""
+        scales = zip(KINDS, (self.values, self.gradients, self.memories), strict=True)
+        return {kind: scale for kind, scale in scales if scale != NO_SCALE}
 
 
 def kinds_of(trace: Trace) -> dict[str, str]:
-    """Whether something has the colours of "values" or of "gradients", by name; "" for none.
+    """Whether something has the colours of "values", "gradients" or "memories", by name; "" for none.
 
     What is one number to a problem has none, such as the loss or a term of it; but where all is one number, all have.
     """
     kinds = dict.fromkeys(trace.given, "values") | dict.fromkeys(trace.problem.upstream, "gradients")
     kinds |= {step.name: "gradients" if step.phase == "backward" else "values" for step in trace.steps}
+    if memories := trace.problem.lines.memories:
+        made = [step for step in trace.steps if step.phase == "update" and step.of not in trace.problem.parameters]
+        kinds |= dict.fromkeys((*memories, *(step.name for step in made)), "memories")
     before = [step for step in trace.steps if step.phase in ("forward", "loss")]
     numbers = [step.name for step in before if not np.ndim(step.value)]
     are_all = len(numbers) == len(before)
@@ -70,11 +84,13 @@ def kinds_of(trace: Trace) -> dict[str, str]:
 
 def scales_of(traces: Sequence[Trace], limits: tuple[float, float] | None = None) -> Scales:
     """The scales on which each of some traces says something, or those that end at two `limits`."""
-    values, gradients = (
-        fitted([_sizes(arrays) for arrays in each], limit)
-        for each, limit in zip(zip(*map(_arrays, traces), strict=True), limits or (None, None), strict=True)
+    of_kinds = zip(*map(_arrays, traces), strict=True)
+    ends = (*limits, limits[1]) if limits else (None, None, None)
+    values, gradients, memories = (
+        fitted([_sizes(arrays) for arrays in each], end) if any(each) else NO_SCALE
+        for each, end in zip(of_kinds, ends, strict=True)
     )
-    return Scales(values, gradients, limits is not None)
+    return Scales(values, gradients, memories, limits is not None)
 
 
 def scale_of(arrays: Sequence[Array]) -> Scale:
@@ -87,8 +103,8 @@ def kept(scales: Scales, trace: Trace) -> Scales:
     """The same scales, or in place of one on which the trace says nothing, another."""
     if scales.chosen:
         return scales
-    values, gradients = _arrays(trace)
-    return Scales(_kept(scales.values, values), _kept(scales.gradients, gradients))
+    values, gradients, memories = _arrays(trace)
+    return Scales(_kept(scales.values, values), _kept(scales.gradients, gradients), _kept(scales.memories, memories))
 
 
 def fitted(groups: Sequence[Array], limit: float | None = None) -> Scale:
@@ -110,7 +126,10 @@ def fitted(groups: Sequence[Array], limit: float | None = None) -> Scale:
 
 
 def checked_limits(limit: Any) -> tuple[float, float] | None:
-    """Where the scales of values and of gradients end, from one number for both, or two. Else raises ValueError."""
+    """Where the scales of values and of gradients end, from one number for both, or two. Else raises ValueError.
+
+    That of memories ends where that of gradients does.
+    """
     if limit is None:
         return None
     both = tuple(limit) if isinstance(limit, Sequence) and not isinstance(limit, str) else (limit, limit)
@@ -124,21 +143,21 @@ def checked_limits(limit: Any) -> tuple[float, float] | None:
     return float(both[0]), float(both[1])
 
 
-def _arrays(trace: Trace) -> tuple[list[Array], list[Array]]:
-    """All values that have colours, and all gradients, as plain numbers.
+def _arrays(trace: Trace) -> tuple[list[Array], ...]:
+    """All values that have colours, all gradients, and all memories, as plain numbers.
 
     A number such as -1e9 in a line or among the data, which hides a score from a softmax, and what comes of it, is 0
     here.
     """
     kinds = kinds_of(trace)
     hiding = min(_written(trace.problem.lines.codes), _given(trace))
-    arrays: dict[str, list[Array]] = {"values": [], "gradients": []}
+    arrays: dict[str, list[Array]] = {kind: [] for kind in KINDS}
     for name, kind in kinds.items():
         if not kind:
             continue
         array = np.ravel(trace[name])
         arrays[kind].append(array if hiding == math.inf else np.where(np.abs(array) > hiding, 0, array))
-    return arrays["values"], arrays["gradients"]
+    return tuple(arrays.values())
 
 
 @lru_cache(maxsize=256)
@@ -172,6 +191,8 @@ def _sizes(arrays: Sequence[Array]) -> Array:
 
 def _kept(scale: Scale, arrays: Sequence[Array]) -> Scale:
     """The scale, or a new one if too many numbers are grey on it or as dark as can be."""
+    if not arrays:
+        return scale
     edge = scale.linear * math.sinh(GREY * math.asinh(scale.limit / scale.linear))  # of what is grey
 
     def says_nothing(sizes: Array, known: int) -> bool:

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from backprop_lab.feedback.mistakes import Mistake, plant
-from backprop_lab.reading.scale import Scales, kept, scales_of
+from backprop_lab.reading.scale import KINDS, Scales, kept, scales_of
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.trace import Trace, trace
 
@@ -66,7 +66,7 @@ class Remembered:
     def follow(self, before: Scales, now: Scales) -> None:
         """Take the scales of an iteration, after those of the one before."""
         self._scales = now
-        self.renewed = tuple(name for name in ("values", "gradients") if getattr(before, name) != getattr(now, name))
+        self.renewed = tuple(name for name in KINDS if getattr(before, name) != getattr(now, name))
 
     def forget(self) -> None:
         self._made = None

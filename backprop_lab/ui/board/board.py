@@ -158,14 +158,13 @@ class Board(Picture):
         self.axes.add_artist(axes)
 
     def _draw_scales(self, x: float, y: float, width: float, height: float) -> None:
-        """What the colours of values and of gradients mean."""
-        em = 0.8 * self.layout.font
-        ratio = self.ratio
+        """What the colours of values, of gradients and of memories mean."""
+        by_kind, ratio = self.scales.by_kind(), self.ratio
+        em = min(0.8 * self.layout.font, height / len(by_kind) / 3.8)
         pixels = np.asarray(self.canvas.buffer_rgba()).view(np.uint32)[..., 0]
         words, marks, room, width = [], [], width, min(width, 13 * em)
-        for k, name in enumerate(("values", "gradients")):
-            scale = getattr(self.scales, name)
-            top = y + k * height / 2 + 1.2 * em
+        for k, (name, scale) in enumerate(by_kind.items()):
+            top = y + k * height / len(by_kind) + 1.2 * em
             linear = f"linear to {_short(scale.linear)}"
             title = Word(f"{name}, {linear}", x, top - 0.35 * em, em)
             if title.width <= room:

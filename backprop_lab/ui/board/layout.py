@@ -43,6 +43,7 @@ class Room(NamedTuple):
 
 
 LOSS, SCALES = Room(7.5, 5.0, 26.0, 12.0, 0.75), Room(5.2, 6.2, 16.0, 7.2, math.inf)
+THREE_SCALES = SCALES._replace(least_high=1.5 * SCALES.least_high, most_high=1.5 * SCALES.most_high)  # with memories
 
 
 class Box(NamedTuple):
@@ -88,11 +89,12 @@ ROWS = ("values", "gradients", "new weights")
 def place_matrices(trace: Trace, width: float, height: float = math.inf, large: bool = False) -> Layout:
     """Place every matrix of `trace` in a picture of at most `width` by `height` CSS pixels, but for `width_of`."""
     width = width_of(trace, width)
+    legend = THREE_SCALES if trace.problem.lines.memories else SCALES
     found: list[tuple[list[Column], Layout]] = []
     for way in ways_of(trace):
         columns = columns_of(trace, *way)
         if all(columns != others for others, _ in found):
-            found.append((columns, _read_best(columns, width, height, large)))
+            found.append((columns, _read_best(columns, legend, width, height, large)))
     are_low = height == math.inf and not trace.problem.stages  # a stack may be as high as it likes, and had better not
 
     def how_good(each: tuple[list[Column], Layout]) -> tuple[float, float]:
@@ -100,7 +102,7 @@ def place_matrices(trace: Trace, width: float, height: float = math.inf, large: 
 
     columns, layout = max(found, key=how_good)
     if averaged := {name for name, box in layout.boxes.items() if box.means != (1, 1)}:
-        layout = _placed(columns, width, height, large, averaged)
+        layout = _placed(columns, legend, width, height, large, averaged)
     return replace(layout, edges=_edges(trace, columns, layout.boxes))
 
 
@@ -113,10 +115,10 @@ def width_of(trace: Trace, width: float) -> float:
     return max(width, least * (max(ways) if trace.problem.stages else min(ways)))
 
 
-def _read_best(columns: list[Column], width: float, height: float, large: bool) -> Layout:
+def _read_best(columns: list[Column], legend: Room, width: float, height: float, large: bool) -> Layout:
     """Their layout with labels that are as large as leaves room for numbers that can be read."""
-    usual = _placed(columns, width, height, large)
-    smaller = (_placed(columns, width, height, large, shrink=shrink) for shrink in SHRINK)
+    usual = _placed(columns, legend, width, height, large)
+    smaller = (_placed(columns, legend, width, height, large, shrink=shrink) for shrink in SHRINK)
     return next((layout for layout in chain([usual], smaller) if _smallest_number(layout) >= READABLE), usual)
 
 
@@ -127,7 +129,13 @@ def _smallest_number(layout: Layout) -> float:
 
 
 def _placed(
-    columns: list[Column], width: float, height: float, large: bool, averaged: Container[str] = (), shrink: float = 1.0
+    columns: list[Column],
+    legend: Room,
+    width: float,
+    height: float,
+    large: bool,
+    averaged: Container[str] = (),
+    shrink: float = 1.0,
 ) -> Layout:
     """The layout, with room for the labels of matrices whose squares are means."""
     font = shrink * float(np.clip(8 + 5 * (min(width / 930, height / 345) - 0.42), 8, 16 if large else 13))
@@ -165,20 +173,21 @@ def _placed(
         for x, stack in zip(lefts, boxes(cell_height, down), strict=False)
         for name, row, top, rows, cols in stack
     }
-    beneath = _beneath_samples(columns[0], placed, font, lefts[1] - gap if len(lefts) > 1 else right, row_gap)
+    left_of = lefts[1] - gap if len(lefts) > 1 else right
+    beneath = _beneath_samples(legend, columns[0], placed, font, left_of, row_gap)
 
     def beside(needs: Room, taken: Area | None = None, between: bool = False) -> Any:
         others = {"": Box("", *taken, 1, 1, "")} if taken else {}
         return _free(needs, placed | others, lefts, right, end, font, gap, between)
 
     loss = beside(LOSS)
-    scales = beneath or beside(SCALES, loss)
+    scales = beneath or beside(legend, loss)
     if loss and not scales:  # it has taken all the room there is
-        loss, scales = _shared(loss, font)
+        loss, scales = _shared(loss, legend, font)
         if not scales and width < PHONE:  # where the loss stands above, as a number
-            scales = beside(SCALES)
+            scales = beside(legend)
             loss = beside(LOSS, scales)
-    scales = scales or beside(SCALES, loss, between=True)
+    scales = scales or beside(legend, loss, between=True) or beside(SCALES, loss)  # for three, in smaller letters
     arrows = _arrows(columns, placed, lefts, gap)
     return Layout(right + MARGIN, end, font, gap, placed, arrows, [], loss, scales)
 
@@ -189,15 +198,14 @@ def _cells_in_a_square(side: float, n: int) -> int:
 
 def _first_with(readable: float, fits: Callable[[float, float], bool], most: float) -> tuple[float, float]:
     """The first of POWERS with which a side of one cell that is `readable` fits, or the last; and the largest such."""
-    for power in POWERS:
-        low, high = 0.0, most
-        for _ in range(40):
-            middle = (low + high) / 2
-            low, high = (middle, high) if fits(middle, power) else (low, middle)
-        largest = most if fits(most, power) else low
-        if largest >= min(readable, most):
-            break
-    return power, max(largest, 0.01)
+    power = next((power for power in POWERS if fits(min(readable, most), power)), POWERS[-1])
+    if fits(most, power):
+        return power, most
+    low, high = 0.0, most
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if fits(middle, power) else (low, middle)
+    return power, max(low, 0.01)
 
 
 def _stacked(columns: list[Column], height: Callable[[int], float], label: float, row_gap: float) -> list[Stack]:
@@ -295,20 +303,22 @@ def _free(
     return place
 
 
-def _shared(place: Area, font: float) -> tuple[Area, Area | None]:
+def _shared(place: Area, legend: Room, font: float) -> tuple[Area, Area | None]:
     """A place for the loss as one for it, and beside it one for the scales, or None if that is too little."""
     x, y, width, height = place
-    wide = max(SCALES.least_wide * font, min(SCALES.most_wide * font, width / 3))
-    if width < wide + (LOSS.least_wide + 1) * font or height < SCALES.least_high * font:
+    wide = max(legend.least_wide * font, min(legend.most_wide * font, width / 3))
+    if width < wide + (LOSS.least_wide + 1) * font or height < legend.least_high * font:
         return place, None
-    return (x, y, width - wide - font, height), (x + width - wide, y, wide, min(height, SCALES.most_high * font))
+    return (x, y, width - wide - font, height), (x + width - wide, y, wide, min(height, legend.most_high * font))
 
 
-def _beneath_samples(column: Column, placed: dict[str, Box], font: float, right: float, row_gap: float) -> Area | None:
+def _beneath_samples(
+    legend: Room, column: Column, placed: dict[str, Box], font: float, right: float, row_gap: float
+) -> Area | None:
     """Room for the colour scales in the first column, above the learning rate, if they can be read there."""
     above = [placed[name] for name, _, _ in column.values + column.gradients]
-    lr, highest = placed["lr"], SCALES.most_high * font
+    lr, highest = placed["lr"], legend.most_high * font
     samples = max(above, key=lambda box: box.y, default=lr._replace(y=0.0, height=MARGIN))
     top, bottom = samples.y + samples.height + 2 * row_gap, lr.y - 1.3 * font - row_gap
     place = (samples.x, max(top, bottom - highest), float(right - samples.x), min(bottom - top, highest))
-    return place if place[2] >= SCALES.least_wide * font and place[3] >= SCALES.least_high * font else None
+    return place if place[2] >= legend.least_wide * font and place[3] >= legend.least_high * font else None

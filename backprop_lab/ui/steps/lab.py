@@ -39,9 +39,9 @@ class StepThrough(Lab):
     layers, has data, layers and loss of its own; a seed draws other weights for it. `hide` removes controls, any of
     "start", "seed", "lr", "play", "predict", "more" and "call"; `large` is for the back row of a lecture hall;
     `mistake` names one to plant, out of the table `mistakes`; `questions`, of "tour" or "training", stand in the lab,
-    one after another. `limit` is where the colours end, one number or two, of values and of gradients; if it is left
-    out, the problem's first step says where, and a scale is renewed once too many cells look alike. Raises ValueError
-    for a value that is not available.
+    one after another. `limit` is where the colours end, one number or two, of values and of gradients with what an
+    optimizer remembers; if it is left out, the problem's first step says where, and a scale is renewed once too many
+    cells look alike. Raises ValueError for a value that is not available.
     """
 
     def __init__(
