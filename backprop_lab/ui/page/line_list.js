@@ -7,7 +7,7 @@ const HOW =
   "Click a line to put it into your program, under the blue goal; click it again to take it back. Click another goal " +
   "to go on under that one, or drag a line by its dots to any place.";
 const KEYS =
-  "Keys: the arrows up and down go from line to line, right puts a line into your program, left takes it back, and " +
+  "Keys: the up and down arrows go from line to line, right puts a line into your program, left takes it back, and " +
   "Shift with up or down moves it.";
 const FAR = 6; // pixels: a shorter way is a click
 

@@ -62,10 +62,11 @@ export function makeSum(board, { tell }, later) {
     fillTerms(make("table", "", worked), now);
   }
 
-  // Where its numbers have no room beside their bars, a sum goes without them.
+  // Where its numbers have no room beside their bars, a sum goes without them; where its terms have none, they move up.
   function fit() {
-    sum.classList.remove("bpl-tight");
+    sum.classList.remove("bpl-tight", "bpl-dense");
     sum.classList.toggle("bpl-tight", sum.scrollWidth > sum.clientWidth);
+    sum.classList.toggle("bpl-dense", sum.scrollHeight > sum.clientHeight);
     showMore(sum, terms);
   }
   sum.addEventListener("scroll", () => showMore(sum, terms));
