@@ -2,7 +2,7 @@
 #
 #   make lab PYTHON=python3.12              use another Python; it must be 3.11 or newer
 #   make lab LABFLAGS="--no-browser --port 9000"   pass options to JupyterLab
-#   make mutants MODULES="layers ui.steps"  only these modules
+#   make mutants MODULES="nn.layers ui.steps"  only these modules
 #   make classroom STUDENTS="1 5 10 20"     other class sizes; PROOF=--record keeps the figures
 #   make site PYODIDE_DIST=FOLDER           a site that includes Pyodide, from a folder with its files
 #   make site SITE=FOLDER                   the site in another folder than build/site, which is emptied first

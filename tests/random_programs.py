@@ -39,7 +39,7 @@ SUMS = [
 ]  # fmt: skip
 # What a program may run into by chance.
 MAY_BE_REFUSED = (
-    "each number with each|einsum's . is|np.dot with|two axes to swap|reverses the order of all|no slope|be joined|"
+    "every pair of numbers|einsum's . is|np.dot with|two axes to swap|reverses the order of all|no slope|be joined|"
     "@ .* has no rule: write np.sum|holds nothing"
 )
 

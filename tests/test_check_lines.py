@@ -149,7 +149,7 @@ SAID = [
         COLUMNS,
         "np.dot(W2.T, dZ2)",
         "np.dot(W2, dZ2)",
-        "the first has 6 and the second 3. It was given A1 (6, 5), W2 (3, 6)",
+        "these are 6 and 3. It was given A1 (6, 5), W2 (3, 6)",
     ),
     (COLUMNS, "np.dot(W2.T, dZ2)", "np.dot(W2, dZ2)", "dZ2 (3, 5), and dZ1 should have (6, 5)"),
     (COLUMNS, "np.sum(dZ1, axis=1, keepdims=True)", "np.sum(dZ1)", "db1 has shape (), and should have (6, 1)"),
@@ -642,14 +642,14 @@ def test_adams_steps_are_counted_as_python_counts_them(counting, power, ok):
 
 
 def test_a_loop_that_gives_its_own_name_another_array_is_told_to_change_nothing():
-    with pytest.raises(ValueError, match="`p = p - lr \\* g`, gives p another array, and W1 stays as it is: `-=`"):
+    with pytest.raises(ValueError, match="`p = p - lr \\* g`, makes a new array for p, and W1 stays as it is: `-=`"):
         check_lines("for p, g in [(W1, dW1)]:\n    p = p - lr * g", SOFTMAX)
 
 
 def test_gradients_that_are_clipped_are_said_to_be_cut_off():
     clipped = WHOLE_PASS + "for d in [dW1, dW2]:\n    np.clip(d, -5, 5, out=d)"
     found = check_lines(clipped, random_problem(3, samples=4, inputs=3, hidden=5, outputs=2))
-    assert len(re.findall("The numbers are right but for . that are cut off at 5, as by np.clip", str(found))) == 2
+    assert len(re.findall("The numbers are right except . that are cut off at 5, as by np.clip", str(found))) == 2
 
 
 def test_objects_of_a_class_are_not_followed_and_diagnose_is_named():
@@ -750,7 +750,7 @@ def test_lines_that_give_no_gradient_are_not_judged():
         (
             "dW1 = 2(X.T @ dY1)",
             False,
-            "wrong: it stops with TypeError: a number or an array in front of parentheses is called like a function",
+            "wrong: it stops with TypeError: a number or an array followed by parentheses is called like a function",
         ),
     ],
 )
@@ -1702,7 +1702,7 @@ def test_dy_is_no_name_for_a_gradient_with_a_number():
 
 BLAMED = [  # a text, the values that are wrong in it, and what is said of the first
     ("dR = 2 * (R - y)\ndX = dR", RESIDUAL, "dX", ""),
-    ("dH = dR @ W2", RESIDUAL, "dH", "the first has 3 and the second 4"),
+    ("dH = dR @ W2", RESIDUAL, "dH", "these are 3 and 4"),
     ("dY2 = 2 * (y_pred - y)\ndW2 = H1 @ dY2\ndW2 += 0.1 * W2", SUM, "dW2", "it stops"),
     ("dW2 = H1.T @ dy_pred\nW2_next = W2 + lr * dW2", SUM, "W2_new", "a step uphill"),
     ("ds = ((t + 1) / 2 - 1 / (1 + np.exp(-s))) / 5\ndw = X.T @ ds", SIGNED, "ds", "right but for its sign"),

@@ -615,13 +615,13 @@ def test_a_number_that_has_the_name_of_a_value_is_no_name_for_it():
     [
         (
             in_a_loop(turn="vW1 = np.zeros_like(W1)\n" + TURN),
-            "line 2, `vW1 = .*stands in the loop, so that vW1 begins anew",
+            "line 2, `vW1 = .*is inside the loop, so that vW1 starts again",
         ),
         (
             in_a_loop(turn="W1 = 0.01 * np.random.randn(3, 4)\n" + TURN),
-            "so that W1 begins anew in each turn: it belongs",
+            "so that W1 starts again in each turn: it belongs",
         ),
-        (in_a_loop(turn="t = 0\nt += 1\n" + TURN), "so that t begins anew"),
+        (in_a_loop(turn="t = 0\nt += 1\n" + TURN), "so that t starts again"),
         (
             (
                 "def sgd(W2, dW2):\n    W2 = W2 - lr * dW2\n    return W2\n"

@@ -313,9 +313,9 @@ def test_what_can_be_seen_in_the_cells_is_said():
 
     assert "rows 0 and 1 are swapped" in said(W1=W1[[1, 0, 2, 3]])
     assert "only row 2 is right" in said(W1=W1 * (np.arange(4) == 2)[:, None] + 1 * (np.arange(4) != 2)[:, None])
-    assert "only 0 and 1: that says where, as a mask does" in said(W2=(W2 > 0).astype(float))
+    assert "only 0s and 1s: like a mask, they say where" in said(W2=(W2 > 0).astype(float))
     assert "every number is the sum of all that should be there" in said(b1=np.full(6, b1.sum()))
-    assert "all numbers are right but for [1, 2]: 0 in yours" in said(W2=W2 * (np.arange(18).reshape(6, 3) != 5))
+    assert "all numbers are right except [1, 2]: 0 in yours" in said(W2=W2 * (np.arange(18).reshape(6, 3) != 5))
     assert "these are the numbers of W1 itself" in said(W1=2 * parameters["W1"])
     assert "one sample alone" in said(W2=np.outer(*drawn(0, h=6, d=3).values()))
     assert "1 of its 24 numbers differs; dW1[3, 5] is" in said(W1=W1 + 1e-3 * np.eye(1, 24, 23).reshape(4, 6))
@@ -382,12 +382,12 @@ def test_a_loss_that_reads_its_numbers_from_elsewhere_is_told_so():
     parameters = drawn(1, W=(5, 3))
     found = diagnose(lambda W: np.sum(parameters["W"] ** 2), parameters, {"W": 2 * parameters["W"]})
     assert found.ok is None
-    assert "your loss stays the same wherever W is moved. Does it use the W that it is given?\n" in str(found)
+    assert "your loss stays the same however W is changed. Does it use the W that it is given?\n" in str(found)
     assert diagnose(lambda W: 3.0, parameters, {"W": 0 * parameters["W"]}).ok is True
     both = {**parameters, "b": 1.0}
     found = diagnose(lambda W, b: np.sum(parameters["W"]) * b, both, {"W": parameters["W"], "b": parameters["W"].sum()})
     assert (found["W"].ok, found["b"].ok) == (False, True)
-    assert "W: wrong: your loss stays the same wherever W is moved" in str(found)
+    assert "W: wrong: your loss stays the same however W is changed" in str(found)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
@@ -497,7 +497,7 @@ def test_a_hundred_thousand_numbers_take_at_most_200_calls_and_a_hidden_error_is
     assert sum(value.size for value in parameters.values()) > 100_000
     assert len(calls) == found.calls <= 200
     assert found.ok is None
-    assert "no error is seen along random directions, but they would not show one below" in str(found["W1"])
+    assert "no error is seen along random directions, but they would miss one below" in str(found["W1"])
     largest = np.max(np.abs(gradients["W1"]))
     for size, verdict in ((1.0, False), (1e-3, False), (1e-12, None), (1e-16, None)):
         wrong = {
@@ -522,7 +522,7 @@ def test_a_long_run_says_how_many_calls_it_takes(capsys, monkeypatch):
     said = capsys.readouterr()
     assert said.out == ""
     assert " of about " in said.err
-    assert f"\rdiagnose: {found.calls} calls of your loss" in said.err
+    assert f"\rdiagnose: {found.calls} calls to your loss" in said.err
 
 
 def test_what_a_loss_prints_is_kept_quiet(capsys):

@@ -273,7 +273,7 @@ SOFTMAX = "a = X @ W\nP = np.exp(a) / np.exp(a).sum(axis=1, keepdims=True)\n"
             "da",
             "a sigmoid, a mean and a minus sign: the upstream",
         ),
-        ("h = X @ c.mT @ W\nL = np.sum(h**2)", "dW", "That is a product with (X @ c.mT) transposed."),
+        ("h = X @ c.mT @ W\nL = np.sum(h**2)", "dW", ": a product with (X @ c.mT) transposed."),
     ],
 )
 def test_a_sentence_is_said_where_it_is_true_and_no_name_gets_a_capital(lines, name, said):
@@ -320,7 +320,7 @@ def test_a_formula_stands_where_its_counts_and_places_are_those_of_the_line(line
 )  # fmt: skip
 def test_what_comes_back_side_by_side_and_what_is_added_is_said_as_its_line_has_it(lines, how):
     t = trace(program(lines, {"a": np.eye(2, 4)}, {"y": np.ones((2, 2))}))
-    assert explain(t.step("da")).sentence.endswith(f": what comes back along each of these paths is {how}.")
+    assert explain(t.step("da")).sentence.endswith(f": what comes back along these paths is {how}.")
 
 
 @pytest.mark.parametrize(
@@ -394,7 +394,7 @@ def test_common_lines_of_attention_gates_and_pools_have_words(line, title, sente
 @pytest.mark.parametrize("C", [np.eye(3), np.ones(3)])
 def test_what_is_said_of_a_lookup_is_true_of_rows_and_of_single_numbers(C):
     t = trace(program("E = C[ix]\nL = np.sum(E**2)", {"C": C}, {"ix": np.array([0, 2])}))
-    assert explain(t.step("E"))[1:] == ("Lookup", "For each index in ix, what stands there in C is looked up.")
+    assert explain(t.step("E"))[1:] == ("Lookup", "For each index in ix, the entry of C at that place is looked up.")
     assert explain(t.step("dC")).sentence.startswith("ix picks from C: what it picked gets ")
 
 
@@ -452,7 +452,7 @@ def test_a_vector_has_no_rows_and_columns_to_multiply():
         ("np.exp(T) / np.exp(T).sum(axis=1, keepdims=True)", ""),
         ("T / T.sum(axis=1, keepdims=True)", ""),
         ("T - T.max(axis=1, keepdims=True)", ""),
-        ("np.exp(T - T.max(axis=1, keepdims=True))", "No number stays below 0: a sum becomes a product."),
+        ("np.exp(T - T.max(axis=1, keepdims=True))", "Every number becomes positive, and a sum becomes a product."),
         ("w[:, 1:9]", "Columns 1 to 3 of w."),
         ("w[:, 1:2]", "Column 1 of w."),
     ],
@@ -505,7 +505,7 @@ def test_a_comment_is_not_said_of_a_part_that_gets_a_line_of_its_own():
 def test_of_two_branches_of_a_choice_nothing_is_added_up():
     t = trace(program("H = np.where(x > 0, x, 0.2 * x)\nL = np.sum(H**2)", {"x": np.array([1.0, -2.0])}, {}))
     assert t.step("dx").code == "np.where(x > 0, dH, 0.2 * dH)"
-    said = "x goes into H twice: what comes back along each of these paths is taken where it was chosen."
+    said = "x goes into H twice: what comes back along these paths is taken where it was chosen."
     assert explain(t.step("dx")).sentence == said
 
 

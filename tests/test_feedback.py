@@ -229,7 +229,7 @@ def test_numbers_left_where_large_ones_cancel_are_right_or_too_small_to_tell():
 ANSWERS = r"""
 # Rounding: 1/2 - 1/2 has that of 1
 in through(Linear([[1.0, 1]], [[0.0, 0]]), Sigmoid(), Linear([[1.0], [-1]], [[0.0]]), X=[[0.0]], y=[[1.0]])
-  y_pred = [[7 * 2.0**-52]] | only-rounding | y_pred is rounding alone here: ... Start from an earlier iteration.
+  y_pred = [[7 * 2.0**-52]] | only-rounding | y_pred is nothing but rounding here: ... Start from an earlier iteration.
   y_pred = [[9 * 2.0**-52]] | value
 in trained(random_problem(0, lr=1e200), 2)
   L = np.array(L) |  | L is the same here, but no longer finite: W1 is the first value with nan in it.
@@ -250,7 +250,7 @@ in through(Linear([[1.0]], [[0.5]]), X=[[1.5], [1.5], [2.5]], y=[[0.1], [0.1], [
   dW1 = X[1:].T @ dy_pred[1:] | pattern a sample missing | ... Sample 0 or 1 is missing from it.
 in example
   dW1 = retyped(dW1, (2, 3), dW1[2, 3] * (1 + 1e-9)) | value | dW1[2, 3] should be −37.99418556, and yours is
-    −37.99418559. ... It is right to about 9 digits, and off by more than rounding: ...
+    −37.99418559. ... It is right to about 9 digits, but off by more than rounding, ...
   L = 5 | value | Your L is 5: too small.
   dW1 = dW1 * [[2.0], [3.0], [4.0]] | pattern a factor for each row | ... times a number of its own: 2, 3, 4.
   dW1 = np.round(dW1, 1) | rounded | These are the right numbers rounded to 1 decimal. Hand in dW1 itself, with all ...
@@ -353,7 +353,7 @@ in Exercises(backprop_lab.EXAMPLES["rnn"]()).traces
   dp3 = lambda p3, y3: 2 * (p3 - y3) / len(y3) | Every number is half what it should be. | part of the slope
   dh1 = lambda dp1, Wy, da2, Wh: dp1 @ Wy.T + da2 @ Wh | like `dp1 @ Wy.mT + da2 @ Wh`, in which a | nothing
 in Exercises(backprop_lab.EXAMPLES["attention"]()).traces
-  dO = lambda O, y: 2 * (O - y) / y.size | divided by another number than in the forward pass | part of the slope
+  dO = lambda O, y: 2 * (O - y) / y.size | not divided by the same number as in the forward pass | part of the slope
   dK = lambda dZ, Q: dZ.T @ Q / np.sqrt(len(Q)) | that of columns, Q.shape[1], was meant | is missing
   dZ = lambda A, dA: A * (dA - (dA @ A).sum(axis=1, keepdims=True)) | a `@` where `*` was meant | missing
   dQ = lambda dS, K: dS @ K / 3 | Every number is 0.3333 times what it should be. | inputs
@@ -618,8 +618,8 @@ PROBLEMS = {
 }
 SLIPS = {  # a line for each: name = code | what is said of it
     "recurrent": """
-dW = h0 @ dh1_in.T + h1 @ dh2_in.T | in every product the two factors
-dW = (h0 + h1).T @ (dh1_in + dh2_in) | each place has a product of its own
+dW = h0 @ dh1_in.T + h1 @ dh2_in.T | in every product the factors are in the wrong order
+dW = (h0 + h1).T @ (dh1_in + dh2_in) | multiply place by place
 do = (P - y[:, None]) / len(y) | a 1 at each of these places was meant
 do = (P - 1) / len(y) | belongs to the right class of each row alone
 do = -np.eye(3)[y] / P / len(y) | still has to come back through the softmax
@@ -634,20 +634,20 @@ dS = dZ * np.sqrt(Q.shape[1]) | a `*` where `/` was meant
 dWq = X.mT @ (dQ + dK + dV) | dQ + dK + dV used where dQ was meant: only one of these lines has Wq in it
 dWq = X.mT @ (dQ + dK) | `+ dK` is too much
 dS = dZ / np.sqrt(len(Q)) | a number of rows where that of columns, Q.shape[1], was meant
-dWk = X.mT @ np.repeat(dK.mean(axis=0, keepdims=True), 4, axis=0) | All your numbers are 0, but for rounding
+dWk = X.mT @ np.repeat(dK.mean(axis=0, keepdims=True), 4, axis=0) | All your numbers are 0, except for rounding
 dS = dZ / np.sqrt(X.shape[0]) | a number of rows where that of columns, Q.shape[1], was meant
 dZ = dA | the slope of the function that gives A is missing
 """,
     "gates": """
-df = dc * c0 * f * (1 - f) | the slope of f, `f * (1 - f)`, is in it, and comes with the next step back
+df = dc * c0 * f * (1 - f) | the slope of f, `f * (1 - f)`, is in it, but belongs to the next step back
 da = np.concatenate([di, df, do, dg], axis=1) | the slope of the function that gives g, o, f and i is missing
 """,
     "words": """
 dU = C[left].T @ dS | the line that gives h adds up several terms, and not all of them are here
-dh = dS @ U.T / 2 | the factor `1 / 2` of the line that gives h is in it, and comes with the next step back
+dh = dS @ U.T / 2 | the factor `1 / 2` of the line that gives h is in it, but belongs to the next step back
 """,
     "batch norm": """
-dgamma1 = Xhat1.T @ dN1 | each belongs with its own, by `*` and a sum
+dgamma1 = Xhat1.T @ dN1 | each should meet its own, by `*` and a sum
 dvar1 = (dN1 * (Y1 - mu1)).sum(axis=0, keepdims=True) * -0.5 / (var1 + 1e-5)**1.5 | dN1 used where dXhat1 was meant
 dvar1 = (dXhat1 * (Y1 - mu1)).sum(axis=0, keepdims=True) / (var1 + 1e-5)**1.5 | -0.5 is missing
 dvar1 = (dXhat1 * (Y1 - mu1)).sum(axis=0, keepdims=True) * -0.5 / (var1 + 1e-5) | `** 1.5` is missing
@@ -664,7 +664,7 @@ dY1 = dXhat1 / np.sqrt(var1) + 1e-5 + dvar1 * (Y1 - mu1) * 2 / 4 + dmu1 / 4 | `+
 """,
     "block": """
 dX1 = dX2 + dN2 | These are the numbers of dX2 + dN2
-dF = dH * F | the mask is `H > 0`, and lets a gradient through as it is
+dF = dH * F | the mask `H > 0` belongs, which lets a gradient through unchanged
 dS = dZ * before * A / np.sqrt(Q.shape[1]) | times A, number by number
 """,
     "Adam": """
@@ -672,7 +672,7 @@ vW1_new = 0.999 * vW1 + (1 - 0.999) * mW1_new**2 | mW1_new used where dW1 was me
 vW1_new = 0.999 * vW1 + (1 - 0.999) * np.abs(dW1) | v is a mean of squares
 """,
     "decay": """
-W1_new = W1 - lr * (mhatW1 + 0.05 * W1) / (np.sqrt(vhatW1) + 1e-8) | a decoupled one stands beside the step
+W1_new = W1 - lr * (mhatW1 + 0.05 * W1) / (np.sqrt(vhatW1) + 1e-8) | a decoupled decay is taken off separately
 W1_new = W1 - lr * mhatW1 / (np.sqrt(vhatW1) + 1e-8) - lr * 0.05 * W1 - lr * 2 * 0.1 * W1 | is in dW1 already
 W1_new = W1 - lr * mhatW1 / (np.sqrt(vhatW1) + 1e-8) - lr * 0.05 * W1 - lr * 0.1 * W1 | is in dW1 already
 dW1 = X.T @ dy_pred + 0.1 * (W1**2).sum() | the square of the weights is still there
@@ -687,17 +687,17 @@ dv = -db * (1 - b**2) | Every number is right but for its sign
 """,
     "shortcut": """
 dW1 = X.T @ (dA1 + dR) | dA1 + dR used where dA1 was meant: only one of these lines has W1 in it
-dW2 = dR.T @ H1 | in which a product is transposed: its factors are swapped, and each of them is turned
+dW2 = dR.T @ H1 | in which a product is transposed: its factors are swapped, and each is transposed
 """,
     "graph": "dW = H.T @ dZ | A.mT is missing",
     "norm by lines": "dH = dC - dC.mean(axis=0, keepdims=True) | everything goes along the other axis",
     "momentum": "W1_new = W1 - 0.9 * vW1_new | 0.9 used where lr was meant",
     "graph of which some are seen": "dS = (P - Y) * seen[:, None] | seen used where dell was meant",
-    "yes or no, by lines": "ds = p - y | y.size, by which it should be divided, is missing",
-    "a set": "dm = np.broadcast_to(dpool[:, None], m.shape) | n[:, None, None], by which it should be divided",
+    "yes or no, by lines": "ds = p - y | the division by y.size is missing",
+    "a set": "dm = np.broadcast_to(dpool[:, None], m.shape) | the division by n[:, None, None]",
     "leaky": """
 dA = np.where(A > 0, dE, 0.01 * dE) | 0.01 used where 0.1 was meant
-dA = dE * (A > 0) | where that is not so, it is 0.1 * dE, and not 0
+dA = dE * (A > 0) | where the condition fails, it should be 0.1 * dE, not 0
 """,
     "classes": "dS = (np.exp(logP) - np.eye(4)[y]) / 4 | columns where that of rows, len(y), was meant",
     "yes or no": """
@@ -853,7 +853,7 @@ def test_a_gradient_whose_line_is_the_name_of_another_is_told_by_the_line_of_tha
 
 def test_a_comma_that_makes_two_values_of_an_answer_is_told_as_that():
     t = trace(worked_example())
-    said = "Your Y1 is 2 values with a comma between them, and should be one array: a decimal has a point"
+    said = "Your Y1 is 2 values separated by commas, and should be one array: write decimals with a point"
     assert said in str(check_function("Y1", lambda X, W1, b1: (X @ W1, b1), [t]))
 
 

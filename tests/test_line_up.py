@@ -205,7 +205,7 @@ def test_lines_of_a_teachers_own_are_put_in_order_and_wrong_ones_say_why():
     ("options", "said"),
     [
         ({"lines": "D = X - m\nm = X.mean(axis=0)"}, "`D = X - m` needs m, which comes later"),
-        ({"lines": "W = W - lr * dW"}, "`W = W - lr * dW`: W is given: give what the line computes another name"),
+        ({"lines": "W = W - lr * dW"}, "`W = W - lr * dW`: W is given: choose another name for what the line computes"),
         ({"lines": "for x in X: pass"}, "line 1"),
         ({"lines": OWN, "problem": worked_example()}, "a problem or lines of your own, not both"),
         ({"wrong": "D = m - X"}, "go with lines of your own"),

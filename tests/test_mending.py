@@ -245,7 +245,7 @@ def test_gradients_that_are_clipped_are_said_to_be():
         return np.sum(W**4), {"W": np.clip(4 * W**3, -0.1, 0.1)}
 
     found = diagnose(loss, {"W": np.linspace(-0.5, 0.4, 10)})
-    assert "the numbers are right but for 5 that are cut off at 0.1, as by np.clip" in found["W"].sentence
+    assert "the numbers are right except 5 that are cut off at 0.1, as by np.clip" in found["W"].sentence
 
 
 def test_a_learners_functions_and_arrays_are_afterwards_as_they_were_even_if_it_is_interrupted():

@@ -275,7 +275,12 @@ def test_code_of_a_learner_is_judged_on_programs():
         ("min_char_rnn", "h1_in", "x[1:2] @ Wxh + bh", "`x[1:2] @ Wxh + bh`: h0 @ Whh is missing"),
         ("layernorm_layer", "out", "norm * w", "`norm * w`: b is missing"),
         ("rnn_cell", "z", "xt @ Wax + a_prev @ Waa - ba", "a `-` where `+` was meant"),
-        ("batchnorm_layer", "dx", "dxc", "mu too, which is no constant, and the path through it is missing"),
+        (
+            "batchnorm_layer",
+            "dx",
+            "dxc",
+            "mu is no constant, as x counts in it too, and the path through it is missing",
+        ),
         ("cbow", "dW_out", "h.mT @ dscores / 4", "a mean, where a sum belongs"),
     ],
 )

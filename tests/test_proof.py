@@ -292,7 +292,7 @@ def test_a_gradient_that_is_0_but_for_rounding_is_right():
         t = trace(p)
         assert 0 < np.max(np.abs(t[f"d{name}"])) < 1e-14
         assert (check_gradients(p)[name], check_step(t, f"d{name}")) == (0, 0)
-        assert prove(t, f"d{name}") == (True, 0, "agrees with the complex step: it is 0, but for rounding")
+        assert prove(t, f"d{name}") == (True, 0, "agrees with the complex step: it is 0, except for rounding")
         slipped = {**{p: t[f"d{p}"] for p in p.network.parameters}, name: t[f"d{name}"] + 1e-9}
         assert check_gradients(p, slipped)[name] > 0.9
     bottom = trace(with_numbers(centred, y=trace(centred)["y_pred"] + 1e-15))
@@ -324,7 +324,7 @@ def test_a_gradient_that_is_0_wherever_it_is_looked_for_is_proved_where_a_comple
     draw = np.random.default_rng(0).standard_normal
     t = trace(program(lines, {"a": draw((3, 1))}, {"W": draw((3, 2)), "X": draw((4, 3)), "y": draw((4, 2))}))
     assert 0 < np.max(np.abs(t["da"])) < 1e-15
-    assert prove(t, "da") == (True, 0, "agrees with the complex step: it is 0, but for rounding")
+    assert prove(t, "da") == (True, 0, "agrees with the complex step: it is 0, except for rounding")
     assert (check_step(t, "da"), check_gradients(t.problem)["a"]) == (0, 0)
     assert check_gradients(t.problem, {"a": t["da"] + 1e-6})["a"] == pytest.approx(1)
 

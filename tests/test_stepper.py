@@ -174,13 +174,13 @@ def test_what_is_remembered_can_be_changed_and_training_goes_on_from_it():
             stepper.edit(-1.0)
 
 
-def test_where_samples_are_large_an_overflow_tells_the_line_that_brings_them_to_one_size():
+def test_where_samples_are_large_an_overflow_tells_the_line_that_brings_them_to_one_scale():
     X = np.array([[1000.0, 0.2], [3000.0, 0.4], [2500.0, 0.1]])
     mended = "X = (X - X.mean(axis=0)) / (X.std(axis=0) + 1e-9)"
     for data in (X, eval(mended.partition(" = ")[2], {"X": X})):
         stepper = Stepper(random_problem(1, X=data, y=[[1.0], [0.0], [2.0]], hidden=(), lr=1e4))
         stepper.go(iteration=100)
-        said = f" X has numbers up to 3,000: {mended} brings its columns to one size."
+        said = f" X has numbers up to 3,000: {mended} brings its columns to one scale."
         assert "The loss overflowed at" in stepper.place.note
         assert stepper.place.note.endswith(said) == (data is X)
 
@@ -287,9 +287,7 @@ def test_a_mistake_that_there_is_not_is_refused_with_those_that_can_be_planted_h
         stepper.plant("slope")
     with pytest.raises(ValueError, match=r"a mistake is planted by its name: write mistake='sign-flipped'$"):
         stepper.plant(MISTAKES["sign-flipped"])
-    with pytest.raises(
-        ValueError, match=r"one of your own stands in a table: mistakes=MISTAKES \| \{'mine': \.\.\.\}, and"
-    ):
+    with pytest.raises(ValueError, match=r"put your own into a table, mistakes=MISTAKES \| \{'mine': \.\.\.\}, and"):
         stepper.plant(Mistake("mine", "Mine", "mine", cause="", symptom="", lines={}))
     offered = str(refused.value).split("one of ")[1].split(", ")
     for name in offered:

@@ -289,7 +289,7 @@ def test_a_run_that_grows_is_not_said_to_settle_nor_a_limit_of_a_bowl_to_be_loca
     up = [run for run in np.ndindex(runs.shape) if runs.lr(run) < runs.limits[run[0]] and runs.change[run] > 1]
     assert up
     for run in up:
-        assert verdicts.on_run(runs, run).endswith("the same: what the limit says may take more steps to be seen.")
+        assert verdicts.on_run(runs, run).endswith("the same: it may take more steps to do what the limit says.")
     for seed in range(3):
         deep = random_problem(seed, hidden=3, activation=Tanh(), optimizer=Momentum())
         runs = swept(problem=deep, seeds=8, steps=60).state.runs
@@ -308,7 +308,7 @@ def test_a_run_above_the_limit_of_a_bowl_finds_the_same_curvature():
     (run,) = [(0, col) for col, lr in enumerate(runs.sweep.lrs) if 1.2 < lr / runs.limits[0] < 1.4]
     said = verdicts.on_run(runs, run)
     assert said.endswith(
-        ", 0.111. It ended where the curvature is the same: what the limit says may take more steps to be seen."
+        ", 0.111. It ended where the curvature is the same: it may take more steps to do what the limit says."
     )
 
 
@@ -319,8 +319,8 @@ def test_the_line_of_theory_is_that_of_the_optimizer_and_the_words_say_which(nam
     bends = sorted(sharpness(random_problem(seed)) for seed in range(4))
     factor, told = {
         "gradient descent": (2, ""),
-        "momentum": (3.8, "The limit is 2 (1 + β) / λ, with β = 0.9, where λ is how much the loss bends at most."),
-        "Nesterov momentum": (3.8 / 2.8, "The limit is 2 (1 + β) / ((1 + 2β) λ), with β = 0.9, where λ is how much"),
+        "momentum": (3.8, "The limit is 2 (1 + β) / λ, with β = 0.9, where λ is the largest curvature of the loss."),
+        "Nesterov momentum": (3.8 / 2.8, "The limit is 2 (1 + β) / ((1 + 2β) λ), with β = 0.9, where λ is the largest"),
         "Adam": (math.nan, "No limit is shown for any run. No limit is known for Adam"),
     }[name]
     np.testing.assert_allclose(runs.limits, [factor / bend for bend in bends[::-1]], rtol=1e-9)
@@ -335,9 +335,9 @@ def test_a_penalty_and_a_decay_count_in_the_curvature_of_the_line_and_it_says_so
     p = random_problem(1, penalty=L2(0.1), optimizer=GradientDescent(decay=0.3))
     runs = swept(seeds=2, steps=10, problem=p).state.runs
     assert critical_lr(p) in runs.limits
-    assert "where λ is how much the loss bends at most, its penalty and the decay included." in verdicts.on_map(runs)
+    assert "where λ is the largest curvature of the loss, its penalty and the decay included." in verdicts.on_map(runs)
     runs = swept(seeds=2, steps=10, problem=p, optimizer="momentum").state.runs
-    assert "bends at most, its penalty included." in verdicts.on_map(runs)
+    assert "curvature of the loss, its penalty included." in verdicts.on_map(runs)
     runs = swept(seeds=2, steps=10, problem=p.evolve(optimizer=Momentum(decay=0.3))).state.runs
     assert re.search(r"No limit is known for Momentum\(.*\), whose decay is no part of the loss", verdicts.on_map(runs))
 
@@ -373,7 +373,7 @@ def test_of_a_program_a_loss_may_be_no_number_and_a_state_may_be_why_it_changes(
     assert verdicts.on_run(log, (0, 75)).startswith(
         "The loss began at 0 and had overflowed or was not a number after step 1."
     )
-    assert "of all runs it has overflowed or is not a number." in verdicts.on_map(log)
+    assert "of all runs the loss has overflowed or is not a number." in verdicts.on_map(log)
     lines = "h1 = np.tanh(x @ Wx + h0 @ Wh)\nh0_new = h1\nL = np.sum((h1 @ Wy - y) ** 2)"
     weights, data = {"Wx": [[0.5]], "Wh": [[2.0]], "Wy": [[1.0]]}, {"x": [[1.0]], "h0": [[0.0]], "y": [[0.0]]}
     grown = swept(steps=10, problem=program(lines, weights, data)).state.runs

@@ -278,9 +278,9 @@ def test_a_number_that_is_nothing_but_rounding_is_0_and_says_so():
     assert t["y_pred"][0, 0] == 0.1 + 0.2 - 0.3 != 0
     assert [value_of(t, name)[0, 0] for name in ("y_pred", "dy_pred")] == [0, 0]
     told = the_sum(t, work_out(t, ("y_pred", 0, 0)))
-    assert (told["sign"], told["total"], told["label"]) == ("=", "0", "0, but for rounding: 5.6e−17")
+    assert (told["sign"], told["total"], told["label"]) == ("=", "0", "0, except for rounding: 5.6e−17")
     assert str(work_out(t, ("dy_pred", 0, 0))) == (
-        "dy_pred[0,0] = 2·(y_pred[0,0] − y[0,0]) = 2·(0 − 0) = 0, but for rounding: 1.1e−16"
+        "dy_pred[0,0] = 2·(y_pred[0,0] − y[0,0]) = 2·(0 − 0) = 0, except for rounding: 1.1e−16"
     )
     assert np.array_equal(value_of(t, "dy_pred")[1], t["dy_pred"][1]), "what is more than rounding stays"
     asked = question(t, ("dy_pred", 0, 0))

@@ -293,7 +293,7 @@ def test_a_dead_unit_moves_by_what_is_remembered_only_where_there_is_something()
     p = with_numbers(random_problem(0, optimizer=Momentum()), b1=[[-9.0, 1.0, 1.0, 1.0]])
     assert "it is dead" in remarks.on_dead_units(trace(p), trace(p).step("H1"))
     t = trace(p.evolve(state={"vb1": np.ones((1, 4))}))
-    assert "move by what is remembered" in remarks.on_dead_units(t, t.step("H1"))
+    assert "only what is remembered, or decay, moves them" in remarks.on_dead_units(t, t.step("H1"))
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

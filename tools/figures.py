@@ -42,8 +42,12 @@ def figures_in(found: dict) -> dict[str, str]:
 def bars(found: dict) -> dict[str, str]:
     """What `make bench` holds against a limit."""
     each = [bar for part in found.values() if isinstance(part, dict) for bar in part.get("bars", [])]
-    limits = {True: "at least", False: "at most"}
-    return {bar["what"]: f"{bar['measured']:.3g}, {limits[bar['at_least']]} {bar['limit']:g}" for bar in each}
+    return {bar["what"]: in_words(**bar) for bar in each}
+
+
+def in_words(what: str, measured: float, limit: float, at_least: bool) -> str:
+    missed = measured < limit if at_least else measured > limit
+    return f"{measured:.3g}, {'at least' if at_least else 'at most'} {limit:g}{', **missed**' * missed}"
 
 
 def mutants(found: dict) -> dict[str, str]:

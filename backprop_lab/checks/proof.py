@@ -154,7 +154,7 @@ def _verdict(moves: Moves, trace: Trace, found: Slopes) -> Proof:
     off, size = np.abs(analytic - found.slopes), np.maximum(np.abs(analytic), np.abs(found.slopes))
     most, largest = off + found.doubt, float(np.max(np.abs(np.float64(gradient))))
     if moves.is_zero(size, most, rounding):
-        rounded = ", but for rounding" if np.any(size) else ""
+        rounded = ", except for rounding" if np.any(size) else ""
         return Proof(True, 0.0, f"agrees with {found.how}: it is 0{rounded}")
     each = np.where(most <= 2 * rounding, largest, np.abs(analytic))
     if not moves.each_entry:

@@ -113,7 +113,7 @@ def solve(
     if cannot_be_read := unread(typed, code is not None, meant, line, place, right):
         return Feedback(False, *cannot_be_read)
     if place not in (None, name):
-        said = f"The mistake is not in {place}: its line, run on the values shown, gives just this {place}."
+        said = f"The mistake is not in {place}: its line, run on the values shown, gives exactly the {place} shown."
         return Feedback(False, ("line",), said)
     wrong = _shown(right, name, hidden)[name]
     if code is not None:
@@ -127,7 +127,7 @@ def solve(
     if guess.wrong_line(right, name) is None:
         return Feedback(False, ("place",), f"{start} that cannot occur in the line that is wrong here.")
     if not _runs(guess, right, name):
-        said = f"{start} with sizes such as these that would not run, or give another shape."
+        said = f"{start} with these sizes it would not run, or it would give another shape."
         return Feedback(False, ("shape",), said)
     found_line = "" if place else "you have the right line, but "
     return Feedback(False, ("value",), f"{start} {found_line}that would give other numbers.")
@@ -137,7 +137,7 @@ def _typed(typed: str, code: str, right: Trace, name: str, wrong: Array, hidden:
     """What there is to say of a line of NumPy that one suspects to have been run."""
     value, of = value_of(code, right), name_of(typed)
     if of in right and of != name and of != typed:
-        said = f"The mistake is not in {of}: its line, run on the values shown, gives just this {of}."
+        said = f"The mistake is not in {of}: its line, run on the values shown, gives exactly the {of} shown."
         return Feedback(False, ("line",), f"Not this one: {of} is given." if of in right.given else said)
     if value is not None and value.shape == wrong.shape and _same(value, wrong):
         ways = ((line_like(typed, each, right, name), each.cause) for each in MISTAKES.values())
@@ -150,7 +150,7 @@ def _typed(typed: str, code: str, right: Trace, name: str, wrong: Array, hidden:
             False, ("name",), f"{typed} is {kind}, not a mistake: name what is done wrong, as in 'sign-flipped'."
         )
     if value is None:
-        return Feedback(False, ("shape",), "Not this one: with sizes such as these that would not run.")
+        return Feedback(False, ("shape",), "Not this one: with these sizes it would not run.")
     if value.shape == wrong.shape and _same(value, right[name]):
         return Feedback(False, ("value",), "Not this one: that is a right line, and something else was run.")
     return Feedback(False, ("value",), "Not this one: that line would give other numbers.")

@@ -79,9 +79,10 @@ def _zeros(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
                 f"type the numbers of units, from 0 to {units - 1}, such as 0, 1; or none, or all; got {text!r}"
             )
         zero = np.flatnonzero(row == 0).tolist()
-        are = "none is" if not zero else f"{', '.join(map(str, zero))} {'is' if len(zero) == 1 else 'are'}"
+        which = listed([*map(str, zero)])
+        are = f"units {which} are" if len(zero) > 1 else f"unit {which} is" if zero else "no unit is"
         right = known.get(text.lower(), set(numbers)) == set(zero)
-        return right, f"{'Right' if right else 'Not quite'}: of the units 0 to {units - 1}, {are} 0 in row {i} of {Y}."
+        return right, f"{'Right' if right else 'Not quite'}: in row {i} of {Y}, {are} 0."
 
     numbers = f": {', '.join(plain(x, 3) for x in value_of(trace, X)[i])}" if units <= 8 else ""
     return Question(

@@ -207,7 +207,7 @@ def _own_lines(
     right = [line(each.name, each.text) for each in lines_in(lines)]
     for at, each in enumerate(right):
         if each.name in each.operands:
-            raise ValueError(f"`{each.text}`: {each.name} is given: give what the line computes another name")
+            raise ValueError(f"`{each.text}`: {each.name} is given: choose another name for what the line computes")
         if late := {*each.operands} & {later.name for later in right[at:]}:
             raise ValueError(f"`{each.text}` needs {', '.join(sorted(late))}, which comes later: hand the lines in, in "
                              f"an order in which they run")  # fmt: skip

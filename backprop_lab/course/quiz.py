@@ -59,7 +59,7 @@ class Quiz(HasTraits):
             return None
         now = {"choices": [], "field": "", "told": told, "right": told.startswith(RIGHT)}
         if at == many:
-            text = f"{right} of {many} were right at the first try."
+            text = f"You got {right} of {many} right at the first try."
             return now | {"title": "That was the last question", "text": text, "buttons": [["next_question", "Close"]]}
         title = f"Question {at + 1} of {many}"
         if not self.fits(home, drawn, trained, planted):

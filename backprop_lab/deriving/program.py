@@ -130,7 +130,7 @@ class _Program:
         self.replaced: dict[str, str] = {}
         for line in self.lines:
             if line.name in given:
-                raise line.error(f"{line.name} is given: give what the line computes another name")
+                raise line.error(f"{line.name} is given: choose another name for what the line computes")
             if line.name.endswith("_new") and (name := line.name.removesuffix("_new")) in given:
                 if name in learnt:
                     raise line.error(f"{name} is learnt: what replaces it comes from the update, and no line gives it")

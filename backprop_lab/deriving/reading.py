@@ -153,7 +153,8 @@ class Reader:
                     return node
                 if isinstance(whole := number_of(meant), int):
                     return whole
-        raise RefusedError(f"`{ast.unparse(tree)}` must be a whole number known from the start, such as 1 or len(X)")
+        code = ast.unparse(tree)
+        raise RefusedError(f"`{code}` must be made of whole numbers and sizes, with + - * // at most, such as len(X)")
 
     def _index(self, of: Node, given: list[ast.expr]) -> Node:
         new = [ast.unparse(each) in ("None", "np.newaxis") for each in given]
@@ -184,7 +185,7 @@ class Reader:
                 raise RefusedError(f"`{ast.unparse(tree)}` of axis {axis} of {seen(of)} holds nothing")
             return ":" if stop - start == n else Part(f"{start or ''}:{stop if stop < n else ''}")
         if isinstance(tree, ast.List):
-            raise RefusedError("a list picks places: give it among the data, or write a slice, such as 0:1")
+            raise RefusedError("a list picks places: put it among the data, or write a slice, such as 0:1")
         try:
             whole = self._whole(tree)
         except RefusedError:
@@ -193,7 +194,7 @@ class Reader:
                 mend = f", as {tree.id}.astype(int) has" if isinstance(tree, ast.Name) else ""
                 made = f"floats: places need whole numbers{mend}"
                 if node.kind == "b":
-                    made = "truth values: X * mask keeps what it keeps, with the mean np.sum(X * mask) / np.sum(mask)"
+                    made = "truth values: X * mask keeps the same ones, with the mean np.sum(X * mask) / np.sum(mask)"
                 raise RefusedError(f"{seen(node)} picks no places, as it is made of {made}") from None
             self.indices |= {name.args[0] for name in node.names()}
             return node

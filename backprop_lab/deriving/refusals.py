@@ -7,7 +7,7 @@ IMPORT = "an import: np is there already, and nothing else is needed"
 NUMBERS = "a line holds numbers such as 0.5: no text, no True or None, no complex number"
 EARLY = ("ListComp", "SetComp", "DictComp", "GeneratorExp", "Lambda", "IfExp", "JoinedStr", "NamedExpr")
 PART = "a part is changed in place: make the whole value in one line, with np.where or np.concatenate"
-ALONE = "{}: a value is called by a name alone: write {}"
+ALONE = "{}: a value has a plain name here: write {}"
 SYNTAX = {  # by the name that Python has for it
     "For": LOOP, "While": LOOP, "AsyncFor": LOOP, "ListComp": LOOP, "SetComp": LOOP, "DictComp": LOOP,
     "GeneratorExp": LOOP, "FunctionDef": FUNCTION, "AsyncFunctionDef": FUNCTION, "ClassDef": FUNCTION,
@@ -23,26 +23,26 @@ SYNTAX = {  # by the name that Python has for it
     "Return": 'a return: a line is "name = expression", and the last one is the loss',
     "FloorDiv": "//: it has no slope",
     "Mod": "%: it has no slope",
-    "List": "a list: give its numbers among the data, or join values with np.concatenate or np.stack",
+    "List": "a list: put its numbers among the data, or join values with np.concatenate or np.stack",
     "Tuple": "several values: one line gives one",
     "Dict": "a dict: give each value a name",
     "Set": "a set: give each value a name",
 }  # fmt: skip
-DATA = "give it among the data"
+DATA = "put it among the data"
 WINDOW = "name each window, such as x[:, 0:3]"
 JOIN = f"{DATA}, or join values with np.concatenate or np.stack"
 BESIDE = "write np.concatenate([A, B], axis=1), or np.concatenate([a, b]) of vectors"
 COLUMNS = "write np.concatenate([A, B], axis=1), or np.stack([a, b], axis=1) of vectors"
 ROWS = "write np.concatenate([A, B], axis=0), or np.stack([a, b]) of vectors"
-UNKNOWN = "no line here gives it; where nothing learnt is in it, give it among the data"
-MASK = "give the mask among the data, such as np.tri(n), and write A * mask, or np.where(mask, A, -1e9) for scores"
+UNKNOWN = "no line here can compute it; if nothing learnt is in it, put it among the data"
+MASK = "put the mask among the data, such as np.tri(n), and write A * mask, or np.where(mask, A, -1e9) for scores"
 SIGMOID = "write 1 / (1 + np.exp(-X))"
 LOG_SUM = "write m + np.log(np.exp(X - m).sum(axis=-1, keepdims=True)), where m = X.max(axis=-1, keepdims=True)"
 NONE = "it has no slope"
-ORDER = "give the order among the data, and write X[order]"
+ORDER = "put the order among the data, and write X[order]"
 AGAIN = "name the value several times in np.concatenate or np.stack"
 REPEATED = (
-    "give places = np.repeat(np.arange(n), 2) among the data, and write X[places]; without an axis, "
+    "put places = np.repeat(np.arange(n), 2) among the data, and write X[places]; without an axis, "
     "X.reshape(-1)[places]"
 )
 OF_ORD = (
@@ -50,15 +50,15 @@ OF_ORD = (
     "np.max(np.sum(np.abs(X), axis=0))"
 )
 ONE = "leave it out where X is one number; np.sum(X) makes one number of others"
-SORTED = "where the order stays as it is, give it among the data, and write X[order]"
+SORTED = "where the order stays as it is, put it among the data, and write X[order]"
 INSTEAD = {  # of a function
     "sort": SORTED, "partition": SORTED,
     "argsort": DATA, "argmax": DATA, "argmin": DATA, "array": JOIN, "asarray": JOIN, "zeros": DATA, "ones": DATA,
     "zeros_like": DATA, "ones_like": DATA,
-    "full": "give ones among the data, and write c * ones", "identity": "write np.eye", "tril": MASK, "triu": MASK,
+    "full": "put ones among the data, and write c * ones", "identity": "write np.eye", "tril": MASK, "triu": MASK,
     "int": DATA, "linspace": DATA,
-    "random": "draw the numbers before, and give them among the data",
-    "cumsum": "give T = np.tri(n) among the data, and write T @ X, or X @ T.T along axis 1",
+    "random": "draw the numbers before, and put them among the data",
+    "cumsum": "put T = np.tri(n) among the data, and write T @ X, or X @ T.T along axis 1",
     "cumprod": "write the products one after another", "prod": "write the product with *",
     "power": "write X**2", "pow": "write X**2", "float_power": "write X**2", "reciprocal": "write 1 / X",
     "add": "write A + B", "subtract": "write A - B", "multiply": "write A * B", "divide": "write A / B",

@@ -55,8 +55,8 @@ def check_meant(parts: tuple[Node, ...]) -> None:
             if len(a.shape) == 2 and a.shape[1] == 1 and b.shape == a.shape[:1] and b.shape != (1,):
                 n, row = b.shape[0], code(b, None, TIGHT)
                 raise RefusedError(
-                    f"{seen(a)} and {seen(b)} would give ({n}, {n}), each number with each: {row}[:, None] is a "
-                    f"column, ({n}, 1); if each with each is meant, {row}[None, :] says so"
+                    f"{seen(a)} and {seen(b)} would give ({n}, {n}), every pair of numbers: {row}[:, None] is a "
+                    f"column, ({n}, 1); if every pair is meant, {row}[None, :] says so"
                 )
 
 

@@ -51,8 +51,8 @@ def read(name: str, answer: Any) -> Array:
         array = np.asarray(answer)
     except Exception as error:  # whatever a foreign object raises, a learner gets a sentence
         if isinstance(answer, tuple):
-            said = f"Your {name} is {len(answer)} values with a comma between them, and should be one array"
-            raise UnreadableError(f"{said}: a decimal has a point, and `return` takes one value.") from None
+            said = f"Your {name} is {len(answer)} values separated by commas, and should be one array"
+            raise UnreadableError(f"{said}: write decimals with a point, and `return` one value.") from None
         raise UnreadableError(_why_not(name, error)) from None
     if array.dtype.kind in READABLE:
         return array

@@ -18,7 +18,7 @@ Change = tuple[ast.expr, str]  # what may be typed in place of a part of a line,
 
 ACTIVATIONS = {"a sigmoid": "1 / (1 + np.exp(-{X}))", "a tanh": "np.tanh({X})", "a ReLU": "np.maximum({X}, 0)"}
 OF_SQUARES = {
-    "var": "a variance, from which the mean is taken off, where the mean of the squares was meant",
+    "var": "a variance, which subtracts the mean first, where the mean of the squares was meant",
     "std": "a standard deviation, which has a root in it, where the mean of the squares was meant",
 }
 NORM = (  # the gradient of what a norm takes, in one line, as most people write it
@@ -34,7 +34,7 @@ OTHER_FORMS: dict[tuple[type, str], str] = {
 AXIS = re.compile(r"axis=([01])\b")
 LENGTH = re.compile(r"len\((\w+)\)|\b(\w+)\.shape\[1\]")
 FLOAT = r"(?<![\w.])\d+\.\d+(?:e-?\d+)?(?![\w.])"
-EVERY_COLUMN = "a matrix product, of every column with every other: each belongs with its own, by `*` and a sum"
+EVERY_COLUMN = "a matrix product, of every column with every other: each should meet its own, by `*` and a sum"
 DEEP = 5  # how many lines may be written as one
 LONG = 300  # letters of a line, beyond which nobody writes it as one
 
@@ -56,7 +56,7 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
             yield other, "np.where is missing, and with it the first of its two choices"
             if ast.unparse(other) != "0":
                 elsewhere = ast.Call(part.func, [asked, one, ast.Constant(0)], [])
-                yield elsewhere, f"where that is not so, it is {ast.unparse(other)}, and not 0"
+                yield elsewhere, f"where the condition fails, it should be {ast.unparse(other)}, not 0"
         case ast.Call(ast.Attribute(ast.Name("np"), name), [X], []):
             if name == "sqrt":
                 yield ast.BinOp(X, ast.Pow(), ast.Constant(2)), "a square where a root was meant"
@@ -205,7 +205,7 @@ def everywhere(line: ast.expr, names: Collection[str]) -> Iterator[tuple[str, st
     for base in dict.fromkeys(ast.unparse(each.value) for each in slices):
         parts = list(dict.fromkeys(ast.unparse(each) for each in slices if ast.unparse(each.value) == base))
         for one in parts if len(parts) > 1 else ():
-            words = f"`{one}` stands in every term, and each has a part of {base} of its own"
+            words = f"`{one}` stands in every term, but each needs its own part of {base}"
             yield with_others(line, dict.fromkeys(parts, one)), words
     yield from _in_all_terms(line)
 
@@ -238,18 +238,18 @@ def _in_all_terms(line: ast.expr) -> Iterator[tuple[str, str]]:
             continue  # it is the right one transposed, and told as that
         one, two = (".mT" * each for each in turned)
         ways = [f"{b}{two} @ {a}{one}" if is_swapped else f"{a}{one} @ {b}{two}" for a, b in plain]
-        yield " + ".join(ways), "in every product the two factors are in another order, or transposed differently"
+        yield " + ".join(ways), "in every product the factors are in the wrong order or wrongly transposed"
     left, right = (" + ".join(each) for each in zip(*plain, strict=True))
     one, two = (".mT" * each for each in was)
     for side, same in product((0, 1), plain):
         ways = [f"{same[0]}{one} @ {b}{two}" if side == 0 else f"{a}{one} @ {same[1]}{two}" for a, b in plain]
-        yield " + ".join(ways), f"{same[side]} stands in every term, and each has one of its own"
+        yield " + ".join(ways), f"{same[side]} stands in every term, but each needs its own"
     also = f"{plain[0][0]}{one} @ {plain[1][1]}{two}"
     yield (
         f"({left}){one} @ ({right}){two}",
         (
-            f"a product of two sums, which has `{also}` and the like in it too: each place has a product of its own, "
-            "and these are added up"
+            f"a product of two sums, which has terms such as `{also}` in it too: multiply place by place, "
+            "then add up the products"
         ),
     )
 

@@ -246,8 +246,8 @@ def _decided(compared: Comparison) -> Feedback | None:
     if compared.is_rounding_alone:
         digits = "their last digits" + " in single precision" * (compared.eps >= FLOAT32)
         message = (
-            f"{compared.name} is rounding alone here: it is what is left where larger numbers cancel, and no larger "
-            f"than {digits}. So nobody can tell a right answer from a wrong one. Start from an earlier iteration."
+            f"{compared.name} is nothing but rounding here: larger numbers cancel, and what is left is no larger than "
+            f"{digits}. So nobody can tell a right answer from a wrong one. Start from an earlier iteration."
         )
         return Feedback(False, ("only-rounding",), message)
     return Feedback(True, (), f"{compared.name} is right.")
@@ -303,8 +303,8 @@ def _value_message(compared: Comparison, where: tuple[int, ...]) -> str:
     off = float(np.max(np.abs(answer - right) / np.where(right == 0, 1e-300, np.abs(right))))
     if off < NEAR and compared.trace.role(name) != "new":  # after a small step every old parameter is near the new one
         return (
-            f"{message} It is right to about {-round(np.log10(off))} digits, and off by more than rounding: "
-            "a gradient from finite differences is like that, or one that was float32 on the way, or copied by hand."
+            f"{message} It is right to about {-round(np.log10(off))} digits, but off by more than rounding, "
+            "as if it came from finite differences, was float32 on the way, or was copied by hand."
         )
     parts = "" if name in compared.trace.given else made_of(compared.trace, compared.line_of, where)
     return f"{message} {cell(name, where)} is made of {parts}." if parts else message

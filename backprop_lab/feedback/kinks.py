@@ -41,7 +41,7 @@ def at_a_kink(compared: Comparison) -> tuple[bool, tuple[str, ...], str] | None:
         allowed = compared.allowed(np.abs(value), compared.terms)
         takes_first = (np.abs(compared.answer - value) <= allowed).all()
         if takes_first and (np.abs(value - compared.right) > FAR * allowed).any():
-            return True, (), f"{name} is right. Of numbers that are equally large, it takes the first."
+            return True, (), f"{name} is right. Where numbers tie for the largest, it takes the first."
     low = high = compared.right
     with suppress(Exception):  # a line of your own may refuse such numbers
         for draw in range(DRAWS):
@@ -51,9 +51,9 @@ def at_a_kink(compared: Comparison) -> tuple[bool, tuple[str, ...], str] | None:
             within = (low - allowed <= compared.answer) & (compared.answer <= high + allowed)
             if (within & (compared.right_cells | (high - low > FAR * allowed))).all():
                 message = (
-                    f"{name} depends on rounding here: a number before it is so near to a kink, such as the 0 of a "
-                    "ReLU or two largest numbers that are equal, that its last digits decide, and yours lies on the "
-                    "other side. So nobody can tell a right answer from a wrong one. Take other numbers."
+                    f"{name} depends on rounding here: a number before it is so near a kink (the 0 of a ReLU, "
+                    "or a tie for the largest) that its last digits decide, and yours lies on the other side. So "
+                    "nobody can tell a right answer from a wrong one. Try other numbers."
                 )
                 return False, ("kink",), message
     return None

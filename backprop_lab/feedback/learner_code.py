@@ -47,7 +47,7 @@ def call(name: str, function: Callable[..., Any], trace: Trace, mistakes: Mappin
     if answer is function:
         raise UnreadableError(
             f"Your {name} returns {name}, which here is the function itself. "
-            "Write the line of NumPy behind `return`, or give its result a name first."
+            "Write the line of NumPy after `return`, or give its result a name first."
         )
     if answer is None:
         raise NoAnswerError(("blank",), f"Your {name} returns nothing yet: write `return` in front of your answer.")

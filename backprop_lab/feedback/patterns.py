@@ -48,10 +48,10 @@ def _of_few_numbers(seen: Compared) -> Iterator[Pattern]:
         said = f", as if the loss did not depend on {of}, and it does." if of and of != seen.name else "."
         yield Pattern("zeros", f"{'All your numbers are' if answer.size > 1 else 'Yours is'} 0{said}")
     elif (np.abs(answer) <= SLACK * seen.allowed).all():
-        yield Pattern("zeros", "All your numbers are 0, but for rounding.")
+        yield Pattern("zeros", "All your numbers are 0, except for rounding.")
     elif answer.size > 1:
         if ((answer == 0) | (answer == 1)).all() and not (answer == 1).all():
-            yield Pattern("mask", "Your numbers are only 0 and 1: that says where, as a mask does, but not how much.")
+            yield Pattern("mask", "Your numbers are only 0s and 1s: like a mask, they say where, but not how much.")
         if (answer == np.max(answer)).all():
             yield Pattern("constant", f"All your numbers are the same, {plain(answer.flat[0])}.")
 
@@ -63,7 +63,7 @@ def _cut_off(seen: Compared) -> Iterator[Pattern]:
     is_cut = edge > 0 and np.array_equal(answer[wrong], np.clip(right, -edge, edge)[wrong])
     if is_cut and 1 < np.sum(wrong) < answer.size:
         cut = f"{np.sum(wrong)} that are cut off at {plain(edge)}"
-        yield Pattern("cut off", f"The numbers are right but for {cut}, as by np.clip.")
+        yield Pattern("cut off", f"The numbers are right except {cut}, as by np.clip.")
 
 
 def _factors(seen: Compared) -> Iterator[Pattern]:
@@ -204,7 +204,7 @@ def _of_another_shape(seen: Compared) -> Iterator[Pattern]:
     """The right numbers added up or not added up, transposed or picked; or every number times every other."""
     answer, right = seen.answer, seen.right
     if answer.ndim == 1 < answer.size < right.size and np.array_equal(answer, right[right != 0]):
-        yield Pattern("picked", "These are some of its numbers, all that are not 0: picking cells loses the shape.")
+        yield Pattern("picked", "These are only its numbers that are not 0: picking cells loses the shape.")
     operands = [np.asarray(seen.trace[each]) for each in seen.trace.step(seen.name).operands]
     for one, other in permutations([each for each in operands if each.ndim == 2], 2):
         if answer.shape == (one.size, other.size) and near(answer, np.outer(one, other), 0).all():

@@ -86,10 +86,10 @@ def zeros(seen: Compared) -> Iterator[Pattern]:
         for key, of in (("negative", right < 0), ("positive", right > 0)):
             if (empty == of & ~(agrees & (answer == 0))).all():
                 yield Pattern(f"no {key}", f"The numbers that should be {key} are 0; all others are right.")
-        yield Pattern("some zeros", f"All numbers are right but for {_cells(empty)}: 0 in yours, and should not be.")
+        yield Pattern("some zeros", f"All numbers are right except {_cells(empty)}: 0 in yours, and should not be.")
     filled = ~agrees & (right == 0)
     if filled.any() and (agrees | filled).all():
-        yield Pattern("no zeros", f"All numbers are right but for {_cells(filled)}: not 0 in yours, and should be.")
+        yield Pattern("no zeros", f"All numbers are right except {_cells(filled)}: not 0 in yours, and should be.")
 
 
 def lines(seen: Compared) -> Iterator[Pattern]:

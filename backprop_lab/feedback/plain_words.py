@@ -18,13 +18,13 @@ WARNED = re.compile(r"(invalid value|divide by zero|overflow) encountered in (?:
 PLAIN_WORDS = {
     "does not have enough dimensions": "a product @ takes two matrices, "
     "and one of these is a single number or a function",
-    "truth value of an array": "`max`, `if`, `and` and `or` compare single numbers, and this is a whole array; "
-    "np.maximum, np.where and a `*` with what is compared go cell by cell",
+    "truth value of an array": "`max`, `if`, `and` and `or` take single numbers, and this is a whole array; "
+    "np.maximum, np.where, or `*` with a mask such as `(X > 0)`, go cell by cell",
     "numpy boolean subtract": "True and False cannot be subtracted: take `1.0 *` one of them",
     "numpy boolean negative": "True and False have no minus in front: write `-1.0 *`",
     "bitwise_xor": "`^` is not a power in Python: a square is `** 2`",
-    "object is not callable": "a number or an array in front of parentheses is called like a function: write `*` "
-    "there, and no parentheses after `.T`",
+    "object is not callable": "a number or an array followed by parentheses is called like a function: write `*` "
+    "between them, and no parentheses after `.T`",
     "as a data type": "the second argument of .sum( ) is a data type: write keepdims=True with its name",
     "is out of bounds for array of dimension": "a matrix has the axes 0, down the columns, and 1, along the rows",
     "must be square": "only a square matrix has an inverse; what is asked for here is a transpose",
@@ -53,9 +53,9 @@ def met(warning: str) -> str:
     what, where = found.groups()
     if what == "overflow":
         return f"a number grew too large in {where}"
-    return (
-        f"{where} was given 0" if what == "divide by zero" else f"{where} was given a number for which it has no result"
-    )
+    if what == "divide by zero":
+        return "there was a division by 0" if where == "divide" else f"{where} was given 0"
+    return f"{where} is not defined for a number that it was given"
 
 
 def in_plain_words(error: BaseException, has_typed_sizes: bool = False) -> tuple[str, str]:
@@ -63,8 +63,8 @@ def in_plain_words(error: BaseException, has_typed_sizes: bool = False) -> tuple
     words = reason(error)
     if sizes := misfit(words):
         return (
-            "in a product @ the first matrix needs as many columns as the second has rows, "
-            f"and here the first has {sizes[0]} and the second {sizes[1]}"
+            "in a product @, the first matrix needs as many columns as the second has rows, "
+            f"but here these are {sizes[0]} and {sizes[1]}"
         ), ""
     if shapes := BROADCAST_MISFIT.search(words):
         one, other = (shape.replace(",", ", ").replace(", )", ",)") for shape in shapes.groups())

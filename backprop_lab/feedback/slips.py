@@ -55,7 +55,7 @@ IN_PLACE_OF_A_NAME = ("{}.T", "-{}", "{} ** 2", "np.abs({})", "{} > 0", "np.sqrt
 OF_0_AND_1 = ("{}.T", "-{}", "1 - {}")  # of these alone: the others would hold only since the numbers are 0 and 1
 AROUND_A_PART = {"({}) ** 2": "a square", "np.abs({})": "np.abs", "np.sqrt({})": "a root",
     "np.maximum({}, 0)": "np.maximum", "({}).T": "a transpose"}  # fmt: skip
-OFF_EVERY_CLASS = "1 is taken off every class, not only the true one: take off y, or write `[range(N), labels] -= 1`"
+OFF_EVERY_CLASS = "1 is taken off every class, not only the true one: subtract y, or write `[range(N), labels] -= 1`"
 
 
 class Slip(NamedTuple):
@@ -154,7 +154,7 @@ def _changes(
         if isinstance(part, ast.BinOp) and not isinstance(part.op, ast.Pow):
             for template, what in AROUND_A_PART.items():
                 put(tree_of(template.format(ast.unparse(part))))
-                yield ast.unparse(line), f"{what} that does not belong there"
+                yield ast.unparse(line), f"{what}, which does not belong there"
             put(part)
 
 
@@ -209,7 +209,7 @@ def _of_a_sign(part: ast.BinOp) -> Iterator[Change]:
         yield ast.BinOp(right, op, left), f"a `{sign}` with its two sides swapped"
     match left:
         case ast.BinOp(a, ast.Add() | ast.Sub() as inner, b) if isinstance(op, ast.Pow):
-            yield ast.BinOp(ast.BinOp(a, op, right), inner, ast.BinOp(b, op, right)), "each has a power of its own"
+            yield ast.BinOp(ast.BinOp(a, op, right), inner, ast.BinOp(b, op, right)), "each term has its own power"
     if isinstance(op, ast.Add | ast.Sub | ast.Mult | ast.Div):
         for kept, lost in ((left, right), (right, left)):
             is_sum = isinstance(lost, ast.BinOp) and isinstance(lost.op, ast.Add | ast.Sub) and isinstance(op, ast.Mult)
@@ -221,7 +221,7 @@ def _of_a_sign(part: ast.BinOp) -> Iterator[Change]:
                 is_divisor = isinstance(op, ast.Div) and lost is right
                 yield (
                     of_it,
-                    f"{what}, by which it should be divided, is missing" if is_divisor else f"{what} is missing",
+                    f"the division by {what} is missing" if is_divisor else f"{what} is missing",
                 )
     for other in OTHER_SIGNS[type(op)]:
         yield ast.BinOp(left, other(), right), f"a `{SIGNS[other]}` where `{sign}` was meant"
@@ -231,16 +231,16 @@ def _of_a_sign(part: ast.BinOp) -> Iterator[Change]:
         while isinstance(leftmost, ast.BinOp) and isinstance(leftmost.op, ast.Add):
             leftmost, terms = leftmost.left, terms + 1
         if terms > 2:
-            yield leftmost, f"this is one of {terms} terms, and the others are missing"
+            yield leftmost, f"only one of {terms} terms is there, and the others are missing"
     if isinstance(op, ast.MatMult):
         one, two = ((each, ast.Attribute(each, "mT")) for each in map(untransposed, (left, right)))
         for a, b in (*product(one, two), *product(two, one)):
-            yield ast.BinOp(a, op, b), "the two factors of a product, in another order or transposed differently"
+            yield ast.BinOp(a, op, b), "the factors of a product are in the wrong order or wrongly transposed"
 
 
 def _regrouped(part: ast.BinOp, sign: str) -> Iterator[Change]:
     """The same names and signs with other parentheses, such as X @ (W + b)."""
-    slip = "parentheses are missing or in another place, so that `{}` goes before `{}`"
+    slip = "parentheses are missing or misplaced, so that `{}` comes before `{}`"
     sides = [(part.left, part.right)] + [(part.right, part.left)] * isinstance(part.op, ast.Mult)  # a * b is b * a
     for left, right in sides:
         for a, inner, b in _either_way(left):
@@ -287,7 +287,7 @@ def _of_a_call(call: ast.Call) -> Iterator[Change]:
             along = ast.keyword("axis", ast.Constant(axis))
             yield (
                 ast.Call(call.func, call.args, [*call.keywords, along]),
-                f"{called} along one axis only, as Python's own sum goes",
+                f"{called} along one axis only, like Python's own sum",
             )
     of = call.args[0] if call.args else module
     if not isinstance(of, ast.Constant):  # such as the letters of an einsum

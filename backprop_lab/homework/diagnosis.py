@@ -31,16 +31,16 @@ VARIES = (
     "cannot be told, since your loss changes from call to call, from {} to {} for the same parameters: is there "
     "dropout, or a sample drawn at random? Seed it inside the loss, such as `rng = np.random.default_rng(0)`"
 )
-STILL_ZERO = "right: it is 0, and your loss stays the same wherever {0} is moved"
+STILL_ZERO = "right: it is 0, and your loss stays the same however {0} is changed"
 UNSEEN = (
-    "cannot be told for certain: {} along random directions, but they would not show one below {} in a single number; "
-    "where there are at most {:,} numbers in all, each is looked at"
+    "cannot be told for certain: {} along random directions, but they would miss one below {} in a single number; "
+    "with at most {:,} numbers in all, each is looked at"
 )
 ONLY_HERE = (
-    "right for these parameters, but not for others near them: what is wrong is nothing here, as a penalty is where "
-    "all is 0; or your code has kept something, as a cache"
+    "right for these parameters, but not for others near them: what is wrong may be 0 here, as a penalty is where all "
+    "weights are 0, or your code has kept something, such as a cache"
 )
-STILL = "your loss stays the same wherever {0} is moved. Does it use the {0} that it is given?"
+STILL = "your loss stays the same however {0} is changed. Does it use the {0} that it is given?"
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Diagnosis(Mapping[str, Verdict]):
         lines = [said if said.endswith("?") else f"{said}." for said in map(str, (*self.values(), *self.changes))]
         if shown := next((verdict for verdict in self.values() if verdict.code), None):
             lines += [f"The slope of your loss at {shown.name}{[*(shown.where or ())]}:", shown.code]
-        return "\n".join([*lines, f"({self.calls:,} calls of your loss)"])
+        return "\n".join([*lines, f"({self.calls:,} calls to your loss)"])
 
 
 @np.errstate(all="ignore")

@@ -88,8 +88,8 @@ class Unrolled(ast.NodeTransformer):
             for line in node.body:
                 if is_inner and (name := begins_anew(line)):
                     raise ValueError(
-                        f"line {line.lineno}, `{ast.unparse(line)}`, stands in the loop, so that {name} begins anew in "
-                        "each turn: it belongs before the loop"
+                        f"line {line.lineno}, `{ast.unparse(line)}`, is inside the loop, so that {name} starts again "
+                        "in each turn: it belongs before the loop"
                     )
             node.body = [each for each in node.body if not is_given(each)]
         body = ast.Module(node.body, [])
@@ -107,8 +107,8 @@ class Unrolled(ast.NodeTransformer):
             at = next(each for each in node.body if used & {*_names(each)})
             text, names = ast.unparse(at).splitlines()[0], listed(sorted(used & {*_names(at)}))
             raise ValueError(
-                f"line {at.lineno}, `{text}`, uses {names}: of a training loop one turn is followed, so what it does "
-                f"may not hang on {names}; {BY_RUNNING}"
+                f"line {at.lineno}, `{text}`, uses {names}: only one turn of a training loop is followed, so it must "
+                f"not depend on {names}; {BY_RUNNING}"
             )
         if not turns or node.orelse or not all(_is_a_name(value) for turn in turns for value in turn.values()):
             return node
@@ -123,8 +123,8 @@ class Unrolled(ast.NodeTransformer):
                 case ast.Assign([ast.Name(name)]) if name in first:
                     of = ast.unparse(first[name])
                     raise ValueError(
-                        f"line {each.lineno}, `{ast.unparse(each)}`, gives {name} another array, and {of} stays as it "
-                        f"is: `-=`, `+=` and the like change {of} itself"
+                        f"line {each.lineno}, `{ast.unparse(each)}`, makes a new array for {name}, and {of} stays as "
+                        f"it is: `-=`, `+=` and the like change {of} itself"
                     )
         return [each for turn in turns for each in Put(self.counts | turn, self.known).visit(deepcopy(body)).body]
 

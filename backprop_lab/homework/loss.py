@@ -262,13 +262,13 @@ class OwnLoss:
     def _progress(self) -> None:
         if self.expected and time.monotonic() > self._next:
             self._next, self._is_told = time.monotonic() + 1, True
-            sys.stderr.write(f"\rdiagnose: {self.calls:,} of about {self.expected:,} calls of your loss")
+            sys.stderr.write(f"\rdiagnose: {self.calls:,} of about {self.expected:,} calls to your loss")
 
     def finished(self) -> None:
         """The line of progress ends, if there is one."""
         if self._is_told:
             seconds = time.monotonic() - self._start
-            sys.stderr.write(f"\rdiagnose: {self.calls:,} calls of your loss, in {seconds:.0f} s\n")
+            sys.stderr.write(f"\rdiagnose: {self.calls:,} calls to your loss, in {seconds:.0f} s\n")
 
 
 def _takes_a_dictionary(error: BaseException | None, names: Iterable[str]) -> bool:

@@ -75,7 +75,7 @@ def in_turn(statements: Sequence[Statement]) -> Iterator[Statement]:
 def what_is(name: str, line: str) -> str:
     """What is asked about a name that means nothing here."""
     if (attribute := re.search(rf"\b{re.escape(name)}\.(\w+)", line)) and not hasattr(np.ndarray, attribute[1]):
-        return f"what is {name}? Of modules only NumPy is known here, as np: write it with that"
+        return f"what is {name}? The only module known here is NumPy, as np: write it with that"
     is_called = re.search(rf"\b{re.escape(name)}\(", line)
     if re.match("[A-Z][A-Za-z]{2}", name) and (is_called or name not in line):
         return f"{name} is a class, and only lines are followed here; {BY_RUNNING}"

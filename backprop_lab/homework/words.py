@@ -67,5 +67,5 @@ def in_their_words(sentence: str, found: Found, best: Pass) -> str:
         sentence = re.sub(r"\b(row|column)(?=s?\b)", lambda word: other[word[0]], sentence)
         sentence = re.sub(r"\[(\d+), (\d+)\]", r"[\2, \1]", sentence)
     if "`" in sentence and (names.layout.columns or names.layout.rows_of_outputs):
-        sentence += " (as it is written with samples as rows)"
+        sentence += " (as written with samples as rows)"
     return sentence

@@ -62,9 +62,9 @@ def _of_one(step: Step, path: Sequence[Any]) -> str:
     elif telling:
         is_minus, rest = False, [passed for passed in way if passed in telling or _turns(passed)]
         nouns = listed([_filled(_words(passed)[0], passed, names) for passed in reversed(rest)])
-        said = f"Between {step.of} and {line} lie {nouns}: {up} comes back through them, the last one first."
+        said = f"Between {step.of} and {line} lie {nouns}: {up} comes back through them in reverse order."
     else:
-        said = "" if copies else f"{step.of} goes into {line} as it is, so it has the same gradient."
+        said = "" if copies else f"{step.of} goes into {line} as it is, so its gradient is that of {line}."
     return " ".join(_start(each.format_map(names)) for each in (said, *copies, minus * is_minus) if each)
 
 
@@ -93,7 +93,7 @@ def _of_several(step: Step, paths: Sequence[Sequence[Any]]) -> str:
         how = "taken where it was chosen"
     elif is_cut and any(ast.unparse(term).startswith(joins) for term in terms):
         how = "added up, side by side again where it is of a part"
-    return f"{step.of} goes {listed(places)}: what comes back along each of these paths is {how}."
+    return f"{step.of} goes {listed(places)}: what comes back along these paths is {how}."
 
 
 def _taken_off(step: Step, way: Sequence[Any]) -> str:

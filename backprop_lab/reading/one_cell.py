@@ -97,7 +97,7 @@ def work_out(trace: Trace, cell: Cell) -> Worked:
         return Worked(cell, "", "", value, (), indexed=label)
     but = ""
     if name in but_for_rounding(trace) and (there := in_rows(trace[name])[i, j]) != exact:
-        but = f"but for rounding: {plain(there, 2)}"
+        but = f"except for rounding: {plain(there, 2)}"
     code = line_of(trace, name)
     line, place = tree_of(code), (i, j) if is_slope(name) else place_of(np.shape(trace[name]), i, j)
     rounded = but_for_rounding(trace)

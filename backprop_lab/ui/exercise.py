@@ -176,9 +176,7 @@ class Exercise(widgets.VBox):
         self._hints = tuple(hints)
         self._given = 0
         self._shown_hints = widgets.HTML()
-        self._button = widgets.Button(
-            tooltip="A hint; each of the three is closer to the answer", layout={"width": "auto"}
-        )
+        self._button = widgets.Button(tooltip="Show a hint; each one is closer to the answer", layout={"width": "auto"})
         self._button.on_click(lambda _: self.hint())
         progress = widgets.HTML(
             f'<label>Solved {solved} of {exercises} <progress value="{solved}" max="{exercises}"></progress></label>'

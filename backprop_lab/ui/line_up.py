@@ -19,7 +19,7 @@ from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.page.line_list import LineList
 from backprop_lab.ui.saving import place_for
 
-TO_DO = "Number the lines in the boxes, in the order of your program, and cross the boxes of those that stay out."
+TO_DO = "Number the lines in the boxes, in the order of your program, and put a cross in the box of any that stays out."
 HEAD = """<!DOCTYPE html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Lines to put in order</title>

@@ -46,7 +46,7 @@ def on_run(runs: Runs, run: RunIndex) -> str:
     if (at_end := runs.limit_at_end(run)) is None:
         return f"{text}, but that limit is local."
     if math.isclose(at_end, limit, rel_tol=1e-3):
-        return f"{text}. It ended where the curvature is the same: what the limit says may take more steps to be seen."
+        return f"{text}. It ended where the curvature is the same: it may take more steps to do what the limit says."
     last = losses[-max(2, len(losses) // 10) :]
     is_calm = lr < at_end and np.all(np.diff(last) <= 0.01 * np.abs(last[:-1]))  # and so no more rises
     there = f"the limit is {plain(at_end, 3)}" if at_end < math.inf else "there is no limit"
@@ -72,7 +72,7 @@ def on_map(runs: Runs) -> str:
     else:
         text += f"{_share(came_down)} of the runs."
     medians, who = np.median(runs.change, axis=0), "median seed" if len(runs.sweep.seeds) > 1 else "network"
-    text += f" In {_share(lost)} of all runs it has overflowed or is not a number."
+    text += f" In {_share(lost)} of all runs the loss has overflowed or is not a number."
     if medians.min() < 1:
         best = runs.sweep.lrs[int(np.argmin(medians))]
         text += f" The {who} does best at a learning rate of {plain(best, 2)}."
@@ -110,7 +110,7 @@ def theory(problem: Problem) -> str:
     besides = " and ".join(["its penalty"] * bool(problem.penalty) + ["the decay"] * bool(optimizer.decay))
     if type(optimizer) is GradientDescent and not besides:
         return ""
-    curvature = f"how much the loss bends at most{f', {besides} included' if besides else ''}"
+    curvature = f"the largest curvature of the loss{f', {besides} included' if besides else ''}"
     return f"The limit is {limits.get(type(optimizer), '2 / λ')}{of_beta}, where λ is {curvature}."
 
 

@@ -52,7 +52,7 @@ class Controls:
             min=-6, max=1, step=0.05, readout=False, tooltip="How large a step each update takes", layout=GROW
         )
         self.predict = toggle(
-            "Predict first", "Predict what comes, before it is shown: zeros, gradients, updates, whether the loss rises"
+            "Predict first", "Predict each result before you see it: zeros, gradients, updates, whether the loss rises"
         )
         self.more = toggle(
             "More", "Network sizes, a planted mistake, all values as a table, the step as a NumPy script"
@@ -153,7 +153,7 @@ def _fields_of_setup() -> dict[str, widgets.Widget]:
         **sizes,
         "activation": menu("activation", "180px", "The activation after each hidden layer"),
         "norm": menu("norm", "150px", "What brings the numbers before each hidden activation to the same scale"),
-        "dropout": menu("dropout", "130px", "The chance that a hidden number is set to 0, drawn anew in each step"),
+        "dropout": menu("dropout", "130px", "How likely a hidden number is to be set to 0; each step draws again"),
         "loss": menu("loss", "230px", "What the network is trained to make small"),
         "penalty": menu("penalty", "140px", "What is added to the loss for large weights"),
         "optimizer": menu("optimizer", "230px", "How the update uses the gradients, and what it remembers"),

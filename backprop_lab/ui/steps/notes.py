@@ -20,7 +20,7 @@ def no_mistake(given: Any, mistakes: Mapping[str, Mistake], problem: Problem) ->
     if isinstance(given, Mistake):
         if name := next((name for name, each in mistakes.items() if each is given), ""):
             return f"a mistake is planted by its name: write mistake={name!r}"
-        return "one of your own stands in a table: mistakes=MISTAKES | {'mine': ...}, and is named: mistake='mine'"
+        return "put your own into a table, mistakes=MISTAKES | {'mine': ...}, and name it, mistake='mine'"
     return f"there is no mistake {given!r}; choose one of {', '.join(that_fit(mistakes, problem))}"
 
 
@@ -34,7 +34,7 @@ def on_overflow(training: Training, place: LabState) -> str:
             return f"The loss is not a number (nan) at the very start: {given[0]} has nan in it."
         return (
             "The loss is not a number (nan) at the very start: one of its lines has no answer for these numbers, "
-            "as inf - inf has none, or the logarithm of a negative number."
+            "as with inf - inf or the logarithm of a negative number."
         )
     if diverged == 0:
         cause = "the planted mistake may be the cause, or " * bool(place.mistake)
@@ -47,7 +47,7 @@ def on_overflow(training: Training, place: LabState) -> str:
     if place.mistake:
         return (
             f"{then}: the planted mistake may be the cause, or the learning rate{grows}. Go back to see how it began, "
-            "or plant no mistake and compare."
+            "or remove the mistake and compare."
         )
     if place.custom:
         return (
@@ -72,7 +72,7 @@ def _on_size(problem: Problem) -> str:
     if X.ndim != 2 or len(X) < 2 or largest <= LARGE:
         return ""
     scaled = "X = (X - X.mean(axis=0)) / (X.std(axis=0) + 1e-9)"
-    return f" X has numbers up to {largest:,.6g}: {scaled} brings its columns to one size."
+    return f" X has numbers up to {largest:,.6g}: {scaled} brings its columns to one scale."
 
 
 def on_seed(setup: Setup, problem: Problem) -> str:

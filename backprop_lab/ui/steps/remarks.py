@@ -44,9 +44,9 @@ def on_dead_units(trace: Trace, step: Step) -> str:
                 if _gets_gradient(trace, at, dead):
                     follows = f"{they} should get no gradient"
                 elif trace.problem.penalty and before.penalised:
-                    follows = f"{weights} no gradient now but that of the penalty"
+                    follows = f"{weights} no gradient now except from the penalty"
                 elif _moves(trace, at, dead):
-                    follows = f"{weights} no gradient now, and move by what is remembered or decays alone"
+                    follows = f"{weights} no gradient now: only what is remembered, or decay, moves them"
                 elif None in (chances := {unit: _may_come_back(trace, at, unit) for unit in dead}).values():
                     follows = f"{weights} no gradient now"
                 elif not (others := [unit for unit in dead if chances[unit]]):
@@ -55,7 +55,7 @@ def on_dead_units(trace: Trace, step: Step) -> str:
                     )
                 else:
                     these = they if others == dead else f"only {', '.join(map(str, others))}"
-                    follows = f"{weights} no gradient now; {these} may come back when the layers before change"
+                    follows = f"{weights} no gradient now; {these} may come back if earlier layers change"
                 return f"{which} off for every sample: {follows}."
     return ""
 
@@ -110,9 +110,9 @@ def on_norm(step: Step) -> str:
     numbers, what = (len(step.value), "samples") if step.kind is BatchNorm else (step.value.shape[1], "units")
     if numbers > 2:
         return ""
-    come = "two numbers become 1 and −1 unless they are nearly equal, and as 1 and −1 let hardly any gradient back"
+    come = "two numbers become 1 and −1 unless they are nearly equal, and 1 and −1 let hardly any gradient back"
     come = come if numbers == 2 else "a number alone becomes 0, and hardly any gradient gets back"
-    return f"Less the mean and divided by the spread, {come}. Take more {what}."
+    return f"Once normalised, {come}. Take more {what}."
 
 
 def all_dead(trace: Trace, index: int) -> str:
@@ -121,7 +121,7 @@ def all_dead(trace: Trace, index: int) -> str:
         shown = any(step.name == Y for step in trace.steps[:index])
         dead = dead_units(trace, Y)
         if shown and len(dead) == trace[Y].shape[1]:
-            follows = "no gradient gets through, and nothing before it can learn"
+            follows = "no gradient gets through, and nothing before it learns from these samples"
             if _gets_gradient(trace, at, dead):
                 follows = "no gradient should get through"
             return f"Every unit of {Y} is off for every sample: {follows}."
@@ -171,7 +171,7 @@ def on_colours(renewed: Sequence[str], iteration: int) -> str:
     if not renewed:
         return ""
     new, old = ("New", "the one before") if iteration else ("Own", "the usual one")
-    return f"{new} colour scale for {' and '.join(renewed)}: on {old}, too many would look alike."
+    return f"{new} colour scale for {listed(renewed)}: on {old}, too many would look alike."
 
 
 def on_loss(step: Step, losses: Sequence[float]) -> str:

@@ -287,7 +287,7 @@ def checked(problem: Problem) -> Problem:
     check_problem(problem)
     layers = problem.stages[-1].number if problem.stages else 0
     if problem.stages and (samples := len(problem.X)) > (most := SIZES["samples"]):
-        instead = f"X[:{most}] and y[:{most}] are the first of them"
+        instead = f"take the first, X[:{most}] and y[:{most}]"
         raise ValueError(f"a lab shows up to {most} samples, and here are {samples}: {instead}")
     if layers > (most := SIZES["layers"] + 1):
         instead = "a shallower network shows the same steps"
