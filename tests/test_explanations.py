@@ -441,6 +441,16 @@ def test_a_shortcut_and_two_products_that_are_added_have_a_sentence():
     )
 
 
+def test_of_terms_that_are_alike_it_is_said_what_each_is_and_that_they_are_added_up():
+    assert explain(trace(EXAMPLE_PROGRAMS["rnn"]()).step("L"))[1:] == (
+        "Sum of squares: three terms",
+        "Every difference is squared, and all the squares are added up. The three terms are added up.",
+    )
+    lines = "L = np.sum((X @ w - y)**2) + np.sum(w**2)"
+    t = trace(program(lines, {"w": np.ones((3, 1))}, {"X": np.ones((2, 3)), "y": np.zeros((2, 1))}))
+    assert explain(t.step("L")).title == t.step("L").code
+
+
 def test_a_vector_has_no_rows_and_columns_to_multiply():
     t = trace(program("s = X @ w\nL = np.sum(s**2)", {"w": np.ones(3)}, {"X": np.ones((2, 3))}))
     assert explain(t.step("s")).sentence == "Multiply X with w, and add up the products."

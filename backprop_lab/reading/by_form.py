@@ -6,32 +6,43 @@ import numpy as np
 
 from backprop_lab.nn.forms import of_form, parsed
 from backprop_lab.nn.steps import Step
-from backprop_lab.reading.words import LONGEST, WORDS
+from backprop_lab.reading.words import COUNTED, LONGEST, WORDS
 from backprop_lab.step.number_format import listed
 
 
 def of_line(step: Step) -> tuple[str, str]:
     """The title and the sentence of a line: its code and none, if its form says nothing."""
-    tree = parsed(step.code)
+    tree, axes = parsed(step.code), np.ndim(step.value)
     return (
-        _of_form(step, "forms")
+        _of_form(step.code, "forms", axes)
+        or _of_terms(tree, axes)
         or _upstream(step.code)
         or _reduction(tree, step)
-        or _products(tree, np.ndim(step.value))
+        or _products(tree, axes)
         or _part(tree, step)
-        or _of_form(step, "named")
+        or _of_form(step.code, "named", axes)
         or (step.code, "")
     )
 
 
-def _of_form(step: Step, table: str) -> tuple[str, str] | None:
+def _of_form(code: str, table: str, axes: int) -> tuple[str, str] | None:
     """What the first form of a table says that a line has; of rows, those of a matrix."""
     for form, (title, sentence) in WORDS[table].items():
         of_rows = "axis=1" in form or ".shape[1]" in form
-        found = of_form(step.code, form) if not of_rows or np.ndim(step.value) == 2 else None
+        found = of_form(code, form) if not of_rows or axes == 2 else None
         if found is not None and (table != "named" or all(map(str.isidentifier, found.values()))):
             return title.format_map(found), sentence.format_map(found)
     return None
+
+
+def _of_terms(tree: ast.expr, axes: int) -> tuple[str, str] | None:
+    """What is said of each term of a sum, where it is the same of all, as of the losses of several steps of time."""
+    terms = [ast.unparse(term) for term in _terms(tree)]
+    said = {_of_form(term, "forms", axes) for term in terms} if len(terms) > 1 else {None}
+    if len(said) > 1 or not (alike := said.pop()):
+        return None
+    number = COUNTED.get(len(terms), str(len(terms)))
+    return f"{alike[0]}: {number} terms", f"{alike[1]} The {number} terms are added up."
 
 
 def _upstream(code: str) -> tuple[str, str] | None:

@@ -11,12 +11,11 @@ from typing import Any
 
 from backprop_lab.nn.forms import of_form, parsed, terms_of_sum
 from backprop_lab.nn.steps import Step
-from backprop_lab.reading.words import LONGEST, WORDS
+from backprop_lab.reading.words import COUNTED, LONGEST, WORDS
 from backprop_lab.step.number_format import listed
 
 RULES = WORDS["rules"]  # a noun for a longer way, and a sentence, by operation
 MOST_PLACES = 3  # for which it is said how a value goes into each
-COUNTED = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 AS_IT_IS = ("addition", "subtraction", "minus")  # rules by which a gradient goes on as it is, or with a minus
 
 

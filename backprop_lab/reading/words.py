@@ -12,6 +12,7 @@ PARTS = {  # what a table of text calls them
     for name, part in vars(module).items()
     if isinstance(part, type) and issubclass(part, Part)
 }
+COUNTED = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 LONGEST = 28  # characters of a part of a line that stands in a sentence; a longer one is told by what it is
 Rows = dict[str, tuple[str, ...]]
 
