@@ -12,12 +12,26 @@ from hypothesis import strategies as st
 from own_parts import BinaryCrossEntropy, BinaryCrossEntropyOnScores
 from problems import ACTIVATIONS, losses_of
 
-from backprop_lab import Adam, Linear, Momentum, Network, Problem, Sigmoid, Tanh, random_problem, trace, worked_example
+from backprop_lab import (
+    Adam,
+    GradientDescent,
+    Linear,
+    Momentum,
+    Network,
+    Problem,
+    Sigmoid,
+    Tanh,
+    program,
+    random_problem,
+    trace,
+    worked_example,
+)
 from backprop_lab.checks.rounding import FLOAT64, terms_in
-from backprop_lab.reading.scale import Scale, scales_of
+from backprop_lab.reading.scale import Scale, kinds_of, scales_of
 from backprop_lab.step.number_format import typed_number
 from backprop_lab.ui import MistakeLab, StepThrough
 from backprop_lab.ui.board.board import Board
+from backprop_lab.ui.board.layout import place_matrices
 from backprop_lab.ui.standalone import opened
 from backprop_lab.ui.steps.recording import NARROW, record
 from backprop_lab.ui.steps.setup import STARTS
@@ -103,6 +117,22 @@ def test_what_an_optimizer_remembers_has_colours_of_its_own_and_leaves_the_weigh
             bad += [(seed, iteration, found) for found in says_too_little(stepper.place)]
     assert not others
     assert not bad
+
+
+def test_a_running_mean_has_the_colours_of_values_in_this_step_and_the_next_and_no_legend_on_it():
+    lines = (
+        "mu = X.mean(axis=0, keepdims=True)\nrunning_new = 0.9 * running + 0.1 * mu\nL = np.sum(((X - mu) @ W - y)**2)"
+    )
+    given = {"X": np.arange(15.0).reshape(5, 3), "y": np.ones((5, 2)), "running": np.zeros((1, 3))}
+    for optimizer in (GradientDescent(), Adam()):
+        t = trace(program(lines, {"W": np.ones((3, 2))}, given, optimizer=optimizer))
+        assert (kinds_of(t)["running"], kinds_of(t)["running_new"]) == ("values", "values")
+        for width, height in ((980, 440), (930, 345), (1000, np.inf)):
+            found = place_matrices(t, width, height)
+            beside, label = (b for b in (found.scales, found.loss) if b), 1.05 * found.font
+            places = [(x, y, x + w, y + h) for x, y, w, h in beside]
+            places += [(b.x, b.y - label, b.x + b.width, b.y + b.height) for b in found.boxes.values()]
+            assert np.array_equal(covers(np.array(places), np.array(places)), np.eye(len(places)))
 
 
 def test_scales_are_renewed_in_under_one_of_ten_iterations():

@@ -292,6 +292,21 @@ def test_an_answer_is_told_what_is_wrong_with_it_and_no_more(row, example):
         assert len(given_away) <= 1, "no number but the first that differs"
 
 
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda H1: np.log1p(-np.ones(H1.shape)), "log1p is infinite there."),
+        (lambda H1: np.arctanh(np.ones(H1.shape)), "arctanh is infinite there."),
+        (lambda H1: np.log(np.zeros(H1.shape)), "log was given 0."),
+        (lambda H1: 1 / np.zeros(H1.shape), "there was a division by 0."),
+        (lambda H1: 0 * H1 / np.zeros(H1.shape), "a division has no result, as 0 / 0 has none."),
+        (lambda H1: 1 / np.zeros(H1.shape) + np.exp(1e4), "by 0, and a number grew too large in exp."),
+    ],
+)  # fmt: skip
+def test_of_numbers_that_are_not_finite_all_that_was_met_is_told_and_no_more(example, function, said):
+    assert str(check_function("dH1", function, [example])).endswith(said)
+
+
 class ByMachine(Loss):
     """A loss of a reader's own, Huber's, whose slope is found by a complex step, in a line that nobody types."""
 

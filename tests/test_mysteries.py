@@ -5,7 +5,7 @@ import pytest
 from common import check_cases, count, raises
 from known_programs import programmed
 
-from backprop_lab import MISTAKES, MeanSquaredError, Tanh, check, mystery, program, random_problem, solve, trace
+from backprop_lab import MISTAKES, Adam, MeanSquaredError, Tanh, check, mystery, program, random_problem, solve, trace
 from backprop_lab.checks.numeric import relative_error
 from backprop_lab.checks.proof import check_step
 from backprop_lab.course import mysteries
@@ -237,6 +237,29 @@ def test_a_line_that_one_suspects_is_told_apart_however_small_the_numbers_are():
     case = mystery(problem=small, seed=3)
     (broken,) = [step.name for step in case.steps if not np.array_equal(evaluate(step.code, case), step.value)]
     assert solve(mistake=f"0 * {broken}", problem=small, seed=3).cause == ("value",)
+
+
+def test_in_a_network_of_ones_own_the_wrong_line_differs_in_the_digits_that_numpy_prints():
+    """Adam's eps in another place does not, as a rule."""
+    p = random_problem(2, optimizer=Adam())
+    right = trace(p)
+    for seed in range(30):
+        t = mystery(seed=seed, problem=p)
+        far = [relative_error(t[step.name], right[step.name]) for step in right.steps]
+        assert any(not error < 1e-6 for error in far)
+
+
+def test_a_mystery_with_numbers_that_are_not_finite_is_solved_by_what_was_run():
+    """Where a unit is dead and Adam counts from 0, 0 is divided by 0."""
+    p = random_problem(22, optimizer=Adam())
+    assert np.isnan(mystery(seed=5, problem=p)["vhatW1"]).any()
+    for said in ("adam-counted-from-zero", "vW1_new / (1 - 0.999**(step - 1))"):
+        assert solve(seed=5, problem=p, mistake=said, line="vhatW1")
+
+
+@pytest.mark.parametrize("said", ["no", "not", "No."])
+def test_no_and_not_say_nothing(said):
+    assert solve(5, said, line="dH1").cause == ("name",)
 
 
 def test_a_line_is_told_from_one_whose_name_differs_by_capitals_alone():

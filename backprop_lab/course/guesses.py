@@ -31,7 +31,7 @@ def meant_by(typed: str, right: Trace, place: str | None = None) -> list[str]:
     if typed.strip().lower() in MISTAKES:
         return [typed.strip().lower()]
     words = _sides(typed)
-    if len("".join(words[0] | words[1])) < 2:
+    if len("".join(words[0] | words[1])) < 2 or typed.strip(" .!").lower() in ("no", "not"):
         return []
     named = [name for name, mistake in MISTAKES.items() if names(typed, mistake)]
     told = {name: (_sides(name), _sides(mistake.title)) for name, mistake in MISTAKES.items()}

@@ -58,6 +58,7 @@ LEVELS = {
 }
 DRAWN = "mystery(seed=12, difficulty=2)"
 DRAWS = 1000  # at most: if none of them will do, the levels are wrong, not the seed
+SEEN = 1e-6  # of its largest number: NumPy prints eight digits
 VISIBLE = 0.05  # the wrong line is off by more than this part of its largest number, all others by less than half of it
 FILLED = 0.25  # at least this part of each value is not 0: a layer that is off, or nearly, hides what is done in it
 READABLE = 1000  # every number on the board is smaller
@@ -214,7 +215,9 @@ def _draw_in(problem: Problem, seed: int) -> tuple[Trace, str, Mistake]:
     cases = [(name, mistake) for mistake in MISTAKES.values() for name in mistake.possible_at(right)]
     for k in rng.permutation(len(cases)):
         name, mistake = cases[k]
-        if mistake.name in check(name, _shown(right, name, mistake)[name], right).cause:
+        wrong = _shown(right, name, mistake)[name]
+        shows = not relative_error(wrong, right[name]) < SEEN  # or it is not finite
+        if shows and mistake.name in check(name, wrong, right).cause:
             return right, name, mistake
     raise ValueError("no known mistake in this problem would show in its numbers")
 
@@ -269,7 +272,9 @@ def _runs(mistake: Mistake, right: Trace, name: str) -> list[tuple[str, Array]]:
 
 def _same(one: Array, other: Array) -> bool:
     size = np.max(np.abs(other), initial=0.0, where=np.isfinite(other))
-    return bool(np.allclose(one, other, rtol=1e-9, atol=1e-12 * size))  # pragma: no mutate  others are far away
+    return bool(
+        np.allclose(one, other, rtol=1e-9, atol=1e-12 * size, equal_nan=True)
+    )  # pragma: no mutate  others are far away
 
 
 def _printed(value: Any) -> Array:

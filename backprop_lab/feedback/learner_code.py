@@ -51,8 +51,8 @@ def call(name: str, function: Callable[..., Any], trace: Trace, mistakes: Mappin
         )
     if answer is None:
         raise NoAnswerError(("blank",), f"Your {name} returns nothing yet: write `return` in front of your answer.")
-    warnings_met = [words for each in warned if (words := met(str(each.message)))]
-    return answer, warnings_met[0] if warnings_met else ""
+    warnings_met = dict.fromkeys(words for each in warned if (words := met(str(each.message))))
+    return answer, ", and ".join(warnings_met)  # of several, nobody knows which one it was
 
 
 def called_elsewhere(name: str, function: Any, trace: Trace, here: Array) -> tuple[Trace, Array] | None:

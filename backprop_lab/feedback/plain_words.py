@@ -52,9 +52,13 @@ def met(warning: str) -> str:
         return ""
     what, where = found.groups()
     if what == "overflow":
-        return f"a number grew too large in {where}"
-    if what == "divide by zero":
-        return "there was a division by 0" if where == "divide" else f"{where} was given 0"
+        return "a number is too large for its type" if where == "cast" else f"a number grew too large in {where}"
+    if where.endswith("divide"):
+        return (
+            "there was a division by 0" if what == "divide by zero" else "a division has no result, as 0 / 0 has none"
+        )
+    if what == "divide by zero":  # which NumPy says of whatever is infinite at a point, such as log1p at -1
+        return f"{where} was given 0" if where.startswith("log") and where != "log1p" else f"{where} is infinite there"
     return f"{where} is not defined for a number that it was given"
 
 

@@ -74,8 +74,9 @@ def kinds_of(trace: Trace) -> dict[str, str]:
     kinds = dict.fromkeys(trace.given, "values") | dict.fromkeys(trace.problem.upstream, "gradients")
     kinds |= {step.name: "gradients" if step.phase == "backward" else "values" for step in trace.steps}
     if memories := trace.problem.lines.memories:
-        made = [step for step in trace.steps if step.phase == "update" and step.of not in trace.problem.parameters]
-        kinds |= dict.fromkeys((*memories, *(step.name for step in made)), "memories")
+        updates = [step for step in trace.steps if step.phase == "update" and "p" in step.names]  # not a running mean
+        made = [step.name for step in updates if step.of != step.names["p"]]
+        kinds |= dict.fromkeys((*memories, *made), "memories")
     before = [step for step in trace.steps if step.phase in ("forward", "loss")]
     numbers = [step.name for step in before if not np.ndim(step.value)]
     are_all = len(numbers) == len(before)

@@ -316,8 +316,9 @@ def _beneath_samples(
     legend: Room, column: Column, placed: dict[str, Box], font: float, right: float, row_gap: float
 ) -> Area | None:
     """Room for the colour scales in the first column, above the learning rate, if they can be read there."""
-    above = [placed[name] for name, _, _ in column.values + column.gradients]
     lr, highest = placed["lr"], legend.most_high * font
+    boxes = [placed[name] for name, _, _ in column.values + column.gradients + column.new]
+    above = [box for box in boxes if box.y < lr.y]  # with a state of the next step, such as a running mean
     samples = max(above, key=lambda box: box.y, default=lr._replace(y=0.0, height=MARGIN))
     top, bottom = samples.y + samples.height + 2 * row_gap, lr.y - 1.3 * font - row_gap
     place = (samples.x, max(top, bottom - highest), float(right - samples.x), min(bottom - top, highest))
