@@ -218,6 +218,27 @@ def test_what_is_no_line_of_ones_own_is_refused_in_words(options, said):
         LineUp(**options)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "lines"),
+    [
+        ("# not this\nD = m - X", ["D = m - X"]),
+        ("D = m - X; m = X", ["D = m - X", "m = X"]),
+        ("D = (m\n     - X)\nD = m", ["D = m", "D = m - X"]),
+        ("D = m - X\nD = m - X", ["D = m - X"]),
+        ("", []),
+    ],
+)
+def test_wrong_lines_are_read_as_right_ones_are_and_each_is_there_once(wrong, lines):
+    found = LineUp(lines="m = X.mean(axis=0)\nD = X - m", wrong=wrong).puzzle.lines
+    assert sorted(re.sub(r"[()\n]| {2,}", "", line.text) for line in found if line.is_wrong) == lines
+
+
+@pytest.mark.parametrize("wrong", [[("D = m - X", "why")], {5: "why"}, [None], [b"D = m"]])
+def test_what_is_no_text_is_no_wrong_line(wrong):
+    with pytest.raises(ValueError, match=r"lines are a text, such as|`why`: a line is"):
+        LineUp(lines="m = X.mean(axis=0)\nD = X - m", wrong=wrong)
+
+
 def test_what_is_right_is_not_wrong_as_well_and_one_line_is_not_all_lines():
     with pytest.raises(ValueError, match=r"`v = D  -  m` is among your lines"):
         LineUp(lines="v = D - m", wrong=["v = m", "v = D  -  m"])

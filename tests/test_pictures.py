@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from common import pixels, view_of
+from common import covers, pixels, view_of
 from PIL import Image, ImageSequence
 
+from backprop_lab import Adam, GradientDescent, Momentum, program, random_problem
 from backprop_lab.reading.slopes import slopes_of, value_of
 from backprop_lab.step.number_format import format_number
 from backprop_lab.ui import StepThrough
-from backprop_lab.ui.steps.pictures import picture
+from backprop_lab.ui.board.poster import poster
+from backprop_lab.ui.steps.pictures import board_of, head, picture
 from backprop_lab.ui.steps.stepper import Stepper
 
 
@@ -51,6 +53,24 @@ def test_a_picture_says_what_is_chosen_asked_for_and_wrong():
     asked, found = view_of(lab).state["question"], texts(picture(lab.stepper, "svg"))
     assert {asked["title"], asked["text"]} <= {*found}
     assert not [text for text in found if "agree" in text]  # that would tell
+
+
+@pytest.mark.parametrize("optimizer", [GradientDescent(), Momentum(), Adam()])
+def test_the_words_above_a_narrow_board_lie_beside_or_below_each_other(optimizer):
+    numbers = program("L = (w * x - y)**2", {"w": 1.5}, {"x": 2.0, "y": 1.0}, optimizer=optimizer)
+    for problem in (numbers, random_problem(0, 1, 1, [1], 1, optimizer=optimizer)):
+        stepper = Stepper(problem)
+        stepper.go(iteration=1)
+        for step in stepper.place.trace.steps:
+            stepper.next()
+            board = board_of(stepper.place, stepper.losses)
+            figure = poster(board, head(stepper.place, stepper.losses, board))
+            figure.canvas.draw()
+            above = [text for text in board.axes.texts if text.get_position()[1] < 0 and text.get_text()]
+            boxes = np.array([text.get_window_extent().extents for text in above]) / figure.dpi * 100
+            assert (boxes[:, [0, 2]] > 0).all(), step.name
+            assert (boxes[:, [0, 2]] < board.width).all(), step.name
+            assert np.array_equal(covers(boxes, boxes, by=3), np.eye(len(boxes))), step.name
 
 
 def test_the_mark_at_a_new_colour_scale_is_explained_above_it():

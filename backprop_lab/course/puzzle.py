@@ -1,5 +1,6 @@
 """The lines of a training step, shuffled and with wrong ones among them, and whether an order of them computes."""
 
+import ast
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -213,13 +214,25 @@ def _own_lines(
                              f"an order in which they run")  # fmt: skip
     if not isinstance(wrong, Iterable):
         raise ValueError(f"wrong lines are a text, several, or a dictionary that says of each why; got {wrong!r:.60}")
-    texts = wrong.splitlines() if isinstance(wrong, str) else [*wrong]
-    whys = wrong if isinstance(wrong, Mapping) else {}
-    found = [(text, lines_in(text)[0]) for text in texts if text.strip()]
-    known = {(each.name, each.code.replace(" ", "")) for each in right}
-    if both := [text.strip() for text, each in found if (each.name, each.text.replace(" ", "")) in known]:
-        raise ValueError(f"`{both[0]}` is among your lines, and cannot be a wrong one as well")
-    return right, [line(each.name, each.text, _sentence(whys.get(text))) for text, each in found]
+    whys = (
+        wrong if isinstance(wrong, Mapping) else dict.fromkeys(_statements(wrong) if isinstance(wrong, str) else wrong)
+    )
+    found = {
+        (each.name, each.text.replace(" ", "")): line(each.name, each.text, _sentence(why))
+        for text, why in whys.items()
+        for each in (lines_in(text) if text != "" else ())
+    }
+    if both := [found[each.name, key] for each in right if (each.name, key := each.code.replace(" ", "")) in found]:
+        raise ValueError(f"`{both[0].text}` is among your lines, and cannot be a wrong one as well")
+    return right, [*found.values()]
+
+
+def _statements(text: str) -> list[str]:
+    """The lines of a text one by one, since wrong lines may give one name several values."""
+    try:
+        return [ast.get_source_segment(text, each) or "" for each in ast.parse(text).body]
+    except SyntaxError:
+        return [row for row in text.splitlines() if row.strip()]
 
 
 def _sentence(why: str | None) -> str:

@@ -2,6 +2,7 @@
 so that an SVG or PDF is sharp at any size, and its text can be searched; or as painted, for a PNG or a GIF."""
 
 import io
+import math
 import textwrap
 from collections.abc import Sequence
 from itertools import pairwise, product
@@ -41,6 +42,17 @@ class Head(NamedTuple):
     def height(self) -> float:
         """In CSS pixels."""
         return 30.0 + ROW * len(self.lines)
+
+    @property
+    def words(self) -> tuple[Word, Word, Word]:
+        """Phase, title and place, each where it begins, or ends, from the left and the right edge."""
+        chip, place = Word(self.phase, 3 * MARGIN, 20, 13), Word(self.place, -2 * MARGIN, 20, 13, align=1)
+        return chip, Word(self.title, chip.x + chip.width + 4 * MARGIN, 22, 19, bold=True), place
+
+    def fits(self, width: float) -> bool:
+        """Whether the place has room beside the title."""
+        _, title, place = self.words
+        return title.x + title.width + place.width + 5 * MARGIN <= width
 
     @property
     def colour(self) -> str:
@@ -90,19 +102,23 @@ def painted(board: Board, head: Head, progress: float | None = None) -> Image.Im
 def _write_head(picture: Picture, width: float, head: Head) -> None:
     """The words above a board, that end where y is 0."""
     theme, top = picture.theme, -head.height
-    chip = Word(head.phase, 3 * MARGIN, top + 20, 13)
+    chip, title, place = (word._replace(y=top + word.y) for word in head.words)
     _write(picture, chip, "#ffffff", bbox={"boxstyle": "round,pad=0.25", "facecolor": head.colour, "edgecolor": "none"})
-    _write(picture, Word(head.title, chip.x + chip.width + 4 * MARGIN, top + 22, 19, bold=True), theme.ink)
-    _write(picture, Word(head.place, width - 2 * MARGIN, top + 20, 13, align=1), theme.faint)
+    size = title.size * min(1.0, (width - title.x - 2 * MARGIN) / title.width)
+    _write(picture, title._replace(size=size), theme.ink)
+    _write(picture, place._replace(x=width + place.x), theme.faint)
     for k, (text, ink) in enumerate(head.lines):
-        em = min(15.0, (width - 4 * MARGIN) / (MONO_WIDTH * max(1, len(text))))
+        letter = math.floor(
+            (width - 4 * MARGIN) / max(1, len(text))
+        )  # hinting makes each a whole number of pixels wide
+        em = min(15.0, letter / MONO_WIDTH)
         word = Word(text, 2 * MARGIN, top + 30 + ROW * (k + 0.72), em, bold=k == 0)
         _write(picture, word, ink, family=MONO)
 
 
 def wrapped(lines: Sequence[tuple[str, str]], width: float) -> list[tuple[str, str]]:
     """Lines of text, each in as many as it takes where its letters would be smaller than SMALLEST."""
-    most = int((width - 4 * MARGIN) / (MONO_WIDTH * SMALLEST))
+    most = int((width - 4 * MARGIN) / math.ceil(MONO_WIDTH * SMALLEST))
     return [
         (part, ink)
         for text, ink in lines

@@ -21,7 +21,7 @@ WIDTHS = (
     1000,
     1400,
     2000,
-)  # CSS pixels: the first, unless numbers find room on a wider board alone, of the smallest area
+)  # CSS pixels: the first, unless numbers find room on a wider one alone, of the smallest area
 
 
 def picture(
@@ -115,4 +115,8 @@ def head(place: LabState, losses: Sequence[float], board: Board) -> Head:
         lines += proofs[:1]
     if renewed := on_colours(place.renewed, place.iteration):
         lines.append((f"{RENEWED_MARK} {renewed}", theme.faint))
-    return Head(card["phase"], card["title"], where, wrapped(lines, board.width))
+    above = Head(card["phase"], card["title"], where, [])
+    if not above.fits(board.width):
+        lines.append((where, theme.faint))
+        above = above._replace(place="")
+    return above._replace(lines=wrapped(lines, board.width))
