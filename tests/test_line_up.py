@@ -226,6 +226,8 @@ def test_what_is_no_line_of_ones_own_is_refused_in_words(options, said):
         ("D = (m\n     - X)\nD = m", ["D = m", "D = m - X"]),
         ("D = m - X\nD = m - X", ["D = m - X"]),
         ("", []),
+        (["D = m", " ", "D = m - X"], ["D = m", "D = m - X"]),
+        ("\n    D = m\n    m = X\n", ["D = m", "m = X"]),
     ],
 )
 def test_wrong_lines_are_read_as_right_ones_are_and_each_is_there_once(wrong, lines):
@@ -233,7 +235,7 @@ def test_wrong_lines_are_read_as_right_ones_are_and_each_is_there_once(wrong, li
     assert sorted(re.sub(r"[()\n]| {2,}", "", line.text) for line in found if line.is_wrong) == lines
 
 
-@pytest.mark.parametrize("wrong", [[("D = m - X", "why")], {5: "why"}, [None], [b"D = m"]])
+@pytest.mark.parametrize("wrong", [[("D = m - X", "why")], {5: "why"}, [None], [b"D = m"], [["D = [m]", 5]]])
 def test_what_is_no_text_is_no_wrong_line(wrong):
     with pytest.raises(ValueError, match=r"lines are a text, such as|`why`: a line is"):
         LineUp(lines="m = X.mean(axis=0)\nD = X - m", wrong=wrong)

@@ -214,13 +214,12 @@ def _own_lines(
                              f"an order in which they run")  # fmt: skip
     if not isinstance(wrong, Iterable):
         raise ValueError(f"wrong lines are a text, several, or a dictionary that says of each why; got {wrong!r:.60}")
-    whys = (
-        wrong if isinstance(wrong, Mapping) else dict.fromkeys(_statements(wrong) if isinstance(wrong, str) else wrong)
-    )
+    texts = _statements(wrong) if isinstance(wrong, str) else wrong
+    whys = wrong.items() if isinstance(wrong, Mapping) else [(text, None) for text in texts]
     found = {
         (each.name, each.text.replace(" ", "")): line(each.name, each.text, _sentence(why))
-        for text, why in whys.items()
-        for each in (lines_in(text) if text != "" else ())
+        for text, why in whys
+        for each in (() if isinstance(text, str) and not text.strip() else lines_in(text))
     }
     if both := [found[each.name, key] for each in right if (each.name, key := each.code.replace(" ", "")) in found]:
         raise ValueError(f"`{both[0].text}` is among your lines, and cannot be a wrong one as well")
