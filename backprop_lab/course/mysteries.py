@@ -272,9 +272,8 @@ def _runs(mistake: Mistake, right: Trace, name: str) -> list[tuple[str, Array]]:
 
 def _same(one: Array, other: Array) -> bool:
     size = np.max(np.abs(other), initial=0.0, where=np.isfinite(other))
-    return bool(
-        np.allclose(one, other, rtol=1e-9, atol=1e-12 * size, equal_nan=True)
-    )  # pragma: no mutate  others are far away
+    near = np.allclose(one, other, rtol=1e-9, atol=1e-12 * size, equal_nan=True)  # pragma: no mutate  others are far
+    return bool(near)
 
 
 def _printed(value: Any) -> Array:

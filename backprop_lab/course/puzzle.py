@@ -231,7 +231,7 @@ def _statements(text: str) -> list[str]:
     try:
         return [ast.get_source_segment(text, each) or "" for each in ast.parse(text).body]
     except SyntaxError:
-        return [row for row in text.splitlines() if row.strip()]
+        return text.splitlines()
 
 
 def _sentence(why: str | None) -> str:

@@ -108,9 +108,7 @@ def _write_head(picture: Picture, width: float, head: Head) -> None:
     _write(picture, title._replace(size=size), theme.ink)
     _write(picture, place._replace(x=width + place.x), theme.faint)
     for k, (text, ink) in enumerate(head.lines):
-        letter = math.floor(
-            (width - 4 * MARGIN) / max(1, len(text))
-        )  # hinting makes each a whole number of pixels wide
+        letter = math.floor((width - 4 * MARGIN) / max(1, len(text)))  # hinting makes each some whole pixels wide
         em = min(15.0, letter / MONO_WIDTH)
         word = Word(text, 2 * MARGIN, top + 30 + ROW * (k + 0.72), em, bold=k == 0)
         _write(picture, word, ink, family=MONO)
