@@ -232,9 +232,9 @@ in through(Linear([[1.0, 1]], [[0.0, 0]]), Sigmoid(), Linear([[1.0], [-1]], [[0.
   y_pred = [[7 * 2.0**-52]] | only-rounding | y_pred is nothing but rounding here: ... Start from an earlier iteration.
   y_pred = [[9 * 2.0**-52]] | value
 in trained(random_problem(0, lr=1e200), 2)
-  L = np.array(L) |  | L is the same here, but no longer finite: W1 is the first value with nan in it.
+  L = np.array(L) |  | L is the same here, but not finite: W1 is the first value with nan in it.
   dW1 = np.ones((3, 4)) | diverged | ... nothing to compare with: W1 is the first value with nan in it.
-    Start again from finite numbers, ...
+    Start again from other numbers, or with a smaller learning rate.
 in trace(random_problem(9, loss=SoftmaxCrossEntropy()))
   P = np.exp(y_pred) / np.exp(y_pred).sum(axis=1, keepdims=True)
   logP = np.log(P)
@@ -298,6 +298,7 @@ def test_an_answer_is_told_what_is_wrong_with_it_and_no_more(row, example):
         (lambda H1: np.log1p(-np.ones(H1.shape)), "log1p is infinite there."),
         (lambda H1: np.arctanh(np.ones(H1.shape)), "arctanh is infinite there."),
         (lambda H1: np.log(np.zeros(H1.shape)), "log was given 0."),
+        (lambda H1: (1 + abs(H1)) // np.zeros(H1.shape), "there was a division by 0."),
         (lambda H1: 1 / np.zeros(H1.shape), "there was a division by 0."),
         (lambda H1: 0 * H1 / np.zeros(H1.shape), "a division has no result, as 0 / 0 has none."),
         (lambda H1: 1 / np.zeros(H1.shape) + np.exp(1e4), "by 0, and a number grew too large in exp."),

@@ -156,7 +156,9 @@ def test_a_bad_seed_is_refused_before_anything_is_drawn():
 
 
 def test_single_precision_stays():
-    result = sweep([None, 4], [1e-3, 1e-2], 60, problem=in_other_numbers(random_problem(1), np.float32))
+    with np.errstate(all="raise"):  # nor does a rate warn that single precision has no number for
+        result = sweep([None, 4], [1e-3, 1e-2, 1e39], 60, problem=in_other_numbers(random_problem(1), np.float32))
+    assert [*result.diverged[:, 2]] == [1, 1]
     for i, seed in enumerate(result.seeds):
         start = result.problem(seed, 1e-2)
         assert start.X.dtype == result.network(seed, 1e-2).parameters["W1"].dtype == np.float32

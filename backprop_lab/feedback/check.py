@@ -275,10 +275,10 @@ def _diverged(compared: Comparison) -> Feedback:
     kind = "nan" if np.isnan(values[first]).any() else "inf"
     began = f"{first} is the first value with {kind} in it."
     if compared.is_right:
-        return Feedback(True, (), f"{name} is the same here, but no longer finite: {began}")
+        return Feedback(True, (), f"{name} is the same here, but not finite: {began}")
     message = (
-        f"{name} is no longer finite here, and there is nothing to compare with: {began} Start again from finite "
-        "numbers, with a smaller learning rate or smaller numbers."
+        f"{name} is not finite here, and there is nothing to compare with: {began} Start again from other numbers, or "
+        "with a smaller learning rate."
     )
     return Feedback(False, ("diverged",), message)
 

@@ -185,7 +185,8 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
     train = _train_alone if result.one_by_one else _train_block
     data = {name: np.stack([p.data[name] for p in problems]) for name in problems[0].data}
     kind = np.result_type(*(p.dtype for p in result.parameters.values()))
-    lr = np.array(result.lrs, kind)[:, None, None]
+    with np.errstate(over="ignore"):  # single precision ends at 3.4e38
+        lr = np.array(result.lrs, kind)[:, None, None]
     # The same arrays with one axis of runs, in which run = number of its seed * number of lrs + number of its lr.
     runs_in_all = result.diverged.size
     replaced = {name: p.reshape(runs_in_all, *p.shape[2:]) for name, p in (result.parameters | result.memories).items()}
