@@ -140,7 +140,7 @@ def test_what_courses_write_is_right(text, problem):
 
 
 SAID = [
-    (COLUMNS, "A2 - Y", "Y - A2", "dZ2 is right but for its sign"),
+    (COLUMNS, "A2 - Y", "Y - A2", "dZ2 is minus what it should be"),
     (COLUMNS, "1/m * np.dot(dZ1", "np.dot(dZ1", "dW1 is 5 times what it should be; m is 5"),
     (COLUMNS, "1/m * ", "", "dZ2 is 5 times what it should be; m is 5"),
     (COLUMNS, "np.power(A1, 2)", "np.power(Z1, 2)", "a slope computed from Z1"),
@@ -1705,14 +1705,14 @@ BLAMED = [  # a text, the values that are wrong in it, and what is said of the f
     ("dH = dR @ W2", RESIDUAL, "dH", "these are 3 and 4"),
     ("dY2 = 2 * (y_pred - y)\ndW2 = H1 @ dY2\ndW2 += 0.1 * W2", SUM, "dW2", "it stops"),
     ("dW2 = H1.T @ dy_pred\nW2_next = W2 + lr * dW2", SUM, "W2_new", "a step uphill"),
-    ("ds = ((t + 1) / 2 - 1 / (1 + np.exp(-s))) / 5\ndw = X.T @ ds", SIGNED, "ds", "right but for its sign"),
+    ("ds = ((t + 1) / 2 - 1 / (1 + np.exp(-s))) / 5\ndw = X.T @ ds", SIGNED, "ds", "minus what it should be"),
     (IN_COLUMNS.replace("np.tanh(Z1)", "np.tanh(Z1) ** 2"), DEEP_TANH, "H1", ""),
     ("on = (Y1 > 0.1)\ndY1 = dH1 * on", SUM, "dY1", "and should not be; or the mistake is in on of line 1"),
     ("dW2 = np.empty((6, 3))\nnp.matmul(H1.T, 2 * dy_pred, out=dW2)", SUM, "dW2", "twice"),
     ("_dW2 = 3 * H1.T @ dy_pred", SUM, "dW2", "3 times"),
     ("ΔW2 = H1.T @ (dy_pred + 1)", SUM, "dW2", ""),
     ("dW = [None] * 2\ndW[1] = 3 * H1.T @ dy_pred", SUM, "dW2", ""),
-    (OF_MEAN.replace("y_pred - y", "y - y_pred"), MEAN, "dy_pred", "but for its sign"),
+    (OF_MEAN.replace("y_pred - y", "y - y_pred"), MEAN, "dy_pred", "minus what it should be"),
     (OF_MEAN.replace("2 * diff", "3 * diff"), MEAN, "dy_pred", "dout is 1.5 times what it should be"),
     (OF_MEAN.replace(" / diff.size", ""), MEAN, "dy_pred", "15 times"),
     ("error = y_pred - y\ndout = 2 * H1[:, :3] / error.size", MEAN, "dy_pred", "dout"),

@@ -331,7 +331,7 @@ WRONG = {  # a script, its problem, the one line that is blamed, and a part of w
         "dA2 = -(y / A2 - (1 - y) / (1 - A2))\ndZ2 = dA2 * A2 * (A2 - 1)\ndW2 = A1.T @ dZ2 / m\ndb2 = dZ2.sum(0) / m",
         TWO,
         "dZ2 =",
-        "right but for its sign",
+        "minus what it should be",
     ),
     "another count after a factor": (
         (

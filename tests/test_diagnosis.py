@@ -15,7 +15,7 @@ from more_homework import ALL
 from backprop_lab import diagnose
 
 LOOKS = {  # what becomes of a right gradient of a parameter, and what is said of it
-    "right but for its sign": lambda g, W: -g,
+    "minus what it should be": lambda g, W: -g,
     "twice what it should be": lambda g, W: 2 * g,
     "half of what it should be": lambda g, W: g / 2,
     "1/7 of what it should be": lambda g, W: g / 7,
@@ -274,7 +274,7 @@ def test_a_gradient_that_is_hardly_wrong_is_not_said_to_have_the_other_sign():
 def test_two_mistakes_at_once_are_told_together():
     loss, parameters, gradients = penalised(0.1)
     transposed = diagnose(loss, parameters, {**gradients, "W1": -(gradients["W1"] + 0.2 * parameters["W1"]).T})
-    assert "it is transposed, and right but for its sign" in str(transposed["W1"])
+    assert "it is transposed, and minus what it should be" in str(transposed["W1"])
     both = diagnose(loss, parameters, {**gradients, "W1": 5 * gradients["W1"]})  # no 1/m, and no penalty
     assert "`0.2 * dW1 + 0.2 * W1` would be right" in str(both["W1"])
 
@@ -507,7 +507,7 @@ def test_a_hundred_thousand_numbers_take_at_most_200_calls_and_a_hidden_error_is
         calls.clear()
         assert diagnose(lambda *p: loss(*p)[0], parameters, wrong)["W1"].ok is verdict
         assert len(calls) <= 200
-    for sentence, made in (("right but for its sign", -1), ("twice what it should be", 2)):
+    for sentence, made in (("minus what it should be", -1), ("twice what it should be", 2)):
         calls.clear()
         assert sentence in str(
             diagnose(lambda *p: loss(*p)[0], parameters, {**gradients, "W1": made * gradients["W1"]})

@@ -699,7 +699,7 @@ dlv = ds * s / 2 | lv affects the loss along several paths, and without `(np.exp
 """,
     "twins": """
 dW = x1.T @ du - x2.T @ dv | a `-` where `+` was meant
-dv = -db * (1 - b**2) | Every number is right but for its sign
+dv = -db * (1 - b**2) | Every number is minus what it should be
 """,
     "shortcut": """
 dW1 = X.T @ (dA1 + dR) | dA1 + dR used where dA1 was meant: only one of these lines has W1 in it

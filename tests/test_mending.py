@@ -121,7 +121,7 @@ def is_same(one, other):
 
 def is_exact(said, wrong, right, at):
     """Whether what is said of a wrong gradient tells how to get the right one: by a factor, a penalty, or both."""
-    of_a_factor = re.search("what it should be|right but for its sign|would be right", said)
+    of_a_factor = re.search("what it should be|would be right", said)
     of_a_penalty = re.search("penalty|is missing|is too much", said)
     if not of_a_factor and not of_a_penalty:
         return "all its numbers are 0" in said and not np.any(wrong)

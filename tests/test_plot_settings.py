@@ -38,11 +38,11 @@ def test_foreign_settings_change_no_pixel_of_any_picture_and_are_as_before():
         assert {name: mpl.rcParams[name] for name in FOREIGN} == FOREIGN
 
 
-def curves(losses):
-    """The curves of a picture, one for each colour: the heights they run at, from 0, its top, to 1."""
+def curves(losses, axis=0):
+    """The curves of a picture, one for each colour: where they run, from 0, its top or left, to 1."""
     image = pixels(base64.b64decode(re.search('base64,([^"]*)', draw_curves(losses))[1]))
     colours = [255 * np.array(mpl.colors.to_rgb(colour)) for colour in CURVES]
-    return [np.nonzero((np.abs(image - colour) < 3).all(axis=-1))[0] / len(image) for colour in colours]
+    return [np.nonzero((np.abs(image - c) < 3).all(axis=-1))[axis] / image.shape[axis] for c in colours]
 
 
 def test_a_curve_that_explodes_leaves_the_other_its_colour_place_and_shape():
@@ -54,6 +54,18 @@ def test_a_curve_that_explodes_leaves_the_other_its_colour_place_and_shape():
     heights = np.unique(falling)  # of which its line in the legend has few
     assert len(heights) * np.diff(heights).min() > 0.08
     assert exploded.min() < 0.1
+
+
+def test_of_a_curve_that_explodes_the_axes_end_where_it_begins_and_after_its_last_iteration():
+    exploding = [*np.geomspace(1, 1e300, 5), *[np.nan] * 95]
+    assert curves({"wrong": exploding})[0].max() > 0.75, "there is nothing below it"
+    right, wrong, *_ = curves({"right": [1.0] * 100, "wrong": exploding}, axis=1)
+    assert wrong.min() < 0.2, "it is gone within five iterations"
+    assert np.ptp(right[right < 0.99]) > 0.8
+
+
+def test_of_a_loss_that_is_a_number_once_there_is_a_point():
+    assert (curves({"right": [2.0, np.nan, np.nan]}, axis=1)[0] < 0.3).sum() > 40
 
 
 def test_the_curves_say_in_words_where_they_begin_and_end():

@@ -264,6 +264,10 @@ def test_a_tours_question_stands_beside_a_prediction_of_the_same_numbers_only():
         lab.stepper.set_up(**elsewhere) if elsewhere else lab.stepper.next_iteration()
         assert "the board has other numbers now" in view_of(lab).state["tour"]["text"]
         assert (view_of(lab).state["tour"]["told"], do("home")["told"]) == ("", TOUR[1].answer)
+        assert lab.stepper.place.lr == 1e-6, "and not that of where it comes from"
+    lab.stepper.set_lr(0.5)
+    lab.stepper.set_up(seed=3)
+    assert (do("home")["told"], lab.stepper.place.lr) == (TOUR[1].answer, 0.5), "which the learner has chosen"
     lab = StepThrough(questions="training", mistake="mask-forgotten", lr=0.01)
     assert do("home")["text"] == TRAINING[0].text == do("next_iteration")["text"], "it is about right gradients"
     lab._quiz.place = lab._quiz.place._replace(at=2)

@@ -246,6 +246,7 @@ def test_another_setup_starts_over_and_tells_the_sizes_that_are_on_the_board():
         stepper.set_up(**changes) if changes else stepper.restart()
         assert (where(stepper), len(stepper.losses), stepper.place.setup) == ((0, step), 1, setup)
         assert (stepper.place.index == 0, stepper.place.mistake) == (step is None, mistake)
+        assert ("cannot be planted here" in stepper.place.note) == (stepper.place.mistake != options.get("mistake", ""))
         made = trained(setup.problem().evolve(lr=lr), 0, MISTAKES.get(mistake))
         assert same_values(stepper.place.trace, made), (options, changes)
 

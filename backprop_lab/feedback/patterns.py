@@ -82,14 +82,16 @@ def _factors(seen: Compared) -> Iterator[Pattern]:
     in_words = {"doubled": f"{it} twice {as_right}.", "halved": f"{it} half {as_right}."}
     if old:  # of p - dp / lr, in which it is divided once
         in_words["divided by the learning rate twice"] = f"{it} divided by the rate, and should be multiplied by it."
-    in_words["with the other sign"] = "Your step goes the other way." if old else f"{it} right but for its sign."
+    in_words["with the other sign"] = "Your step goes the other way." if old else f"{it} minus {as_right}."
     factor = np.vdot(right, answer) / np.vdot(right, right)
     rate = factor.real * float(trace["lr"]) if old else 0.0
     is_round = factor.real > 1 and f"{rate:.9e}".startswith("1.000000000e-") and seen.is_times(factor)
     for times, common in common_factors(trace).items():
         is_told = common != 1 and (times in in_words or not is_round)  # a rate of 0.1 may be 10 times the right one
         if is_told and one.is_times(common) and seen.is_times(common):
-            yield Pattern(times, in_words.get(times, f"{it} {'the right one' if old else as_right}, {times}."))
+            yield Pattern(
+                times, in_words.get(times, f"{it} off by a factor: {'the right one' if old else as_right}, {times}.")
+            )
             is_round = False
     if is_round:
         yield Pattern("another rate", f"{it} that of a rate of {plain(rate)}, and here lr is {plain(trace['lr'])}.")
@@ -197,7 +199,7 @@ def _combined(seen: Compared) -> Iterator[Pattern]:
         }
         for how, expected in combined.items():
             if np.isfinite(expected).all() and near(answer, expected, seen.allowed).all():
-                yield Pattern(how, f"Yours is what it should be, {how}.")
+                yield Pattern(how, f"Yours is what it should be {how}.")
 
 
 def _of_another_shape(seen: Compared) -> Iterator[Pattern]:

@@ -208,7 +208,7 @@ def _told(found: Found, best: Pass, only_so: Mapping[int, str]) -> Line:
     if found.ok is None:
         return Line(numbers, text, found.of, None, f"cannot be told: {found.note}")
     if not found.ok and (sentence := _wrong(found, best)):
-        is_open = re.search("should be|a number of its own|but for its sign", sentence)  # no mistake is named
+        is_open = re.search("should be|a number of its own", sentence)  # no mistake is named
         elsewhere = parts_of(found, best) if is_open else ""
         return Line(numbers, text, found.of, False, f"wrong: {sentence}{elsewhere}")
     times_it = f", times {plain(found.factor)}" if found.factor not in (None, 1.0) else ""

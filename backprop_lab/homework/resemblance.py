@@ -37,7 +37,7 @@ def times(factor: float, numbers: Mapping[str, float]) -> str:
     """A factor in words, `twice what it should be`, with the number of the learner's that it is."""
     size, sign = abs(factor), ", with the other sign" if factor < 0 else ""
     if _same(size, 1):
-        return "right but for its sign"
+        return "minus what it should be"
     if _same(size, 2) or _same(size, 0.5):
         return f"{'twice' if size > 1 else 'half of'} what it should be{sign}"
     whole = size if size > 1 else 1 / size

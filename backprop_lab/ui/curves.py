@@ -22,7 +22,8 @@ LOW = 150  # a picture that is lower has room for small letters, and for the end
 def draw_curves(losses: Mapping[str, Sequence[float]], width: float = 560, height: float = 230) -> str:
     """An HTML image of losses by iteration, on a logarithmic scale, `width` by `height` CSS pixels.
 
-    A loss that explodes leaves the picture at the top, so that the other curves keep their shape.
+    A loss that explodes leaves the picture at the top, so that the other curves keep their shape; a point stands for
+    one that is a number once.
     """
     figure = Figure(figsize=(width / 100, height / 100), dpi=100, layout="constrained")
     figure.patch.set_alpha(0)
@@ -30,14 +31,18 @@ def draw_curves(losses: Mapping[str, Sequence[float]], width: float = 560, heigh
     for (name, values), colour in zip(losses.items(), CURVES, strict=False):
         known = np.array(values, dtype=float)
         known[~((known > 0) & (known < 1e200))] = np.nan  # beyond that, the ends of the axis itself would overflow
-        axes.plot(known, color=colour, lw=2.2, label=name)
+        alone = "o" if np.count_nonzero(known > 0) == 1 else None
+        axes.plot(known, color=colour, lw=2.2, marker=alone, label=name)
     axes.set(yscale="log", xlabel="iteration", ylabel="loss")
     highest = EXPLODED * max((values[0] for values in losses.values() if 0 < values[0] < 1e200), default=1.0)
-    if axes.get_ylim()[1] > highest:
-        axes.set_ylim(top=highest)
     size = 7.0 if height < LOW else 10.0
     shown = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines])
-    shown = shown[shown <= axes.get_ylim()[1]]
+    is_cut, shown = np.any(shown > highest), shown[shown <= highest]
+    last = max(1, *(len(values) - 1 for values in losses.values()))
+    axes.set_xlim(-0.05 * last, 1.05 * last)
+    axes.locator_params("x", integer=True)
+    if is_cut and shown.size:
+        axes.set_ylim(shown.min() * (shown.min() / highest) ** 0.05, highest)
     if height < LOW and shown.size:
         ends = sorted({float(shown.min()), float(shown.max())})
         axes.set_yticks(ends, [plain(y, 2) for y in ends])

@@ -22,6 +22,7 @@ from backprop_lab.step.problem import Problem, check_seed
 from backprop_lab.step.program import Program
 from backprop_lab.step.random_problems import random_problem
 from backprop_lab.step.trace import Trace, trace
+from backprop_lab.ui.controls import row
 from backprop_lab.ui.running import without_view_if_nobody_is_there
 
 
@@ -176,14 +177,14 @@ class Exercise(widgets.VBox):
         self._hints = tuple(hints)
         self._given = 0
         self._shown_hints = widgets.HTML()
-        self._button = widgets.Button(tooltip="Show a hint; each one is closer to the answer", layout={"width": "auto"})
+        self._button = widgets.Button(
+            tooltip="Show a hint; each one is closer to the answer", layout={"width": "auto", "flex": "none"}
+        )
         self._button.on_click(lambda _: self.hint())
         progress = widgets.HTML(
             f'<label>Solved {solved} of {exercises} <progress value="{solved}" max="{exercises}"></progress></label>'
         )
-        super().__init__(
-            [widgets.HTML(feedback._repr_html_()), self._shown_hints, widgets.HBox([self._button, progress])]
-        )
+        super().__init__([widgets.HTML(feedback._repr_html_()), self._shown_hints, row(self._button, progress)])
         self._show()
 
     def hint(self) -> None:
@@ -193,7 +194,7 @@ class Exercise(widgets.VBox):
 
     def _show(self) -> None:
         hints = "".join(f"<li>{html.escape(hint)}</li>" for hint in self._hints[: self._given])
-        self._shown_hints.value = f'<ol role="status">{hints}</ol>' if hints else ""
+        self._shown_hints.value = f'<ol role="status" style="line-height: 1.4">{hints}</ol>' if hints else ""
         self._button.description = f"Hint {self._given + 1} of {len(self._hints)}"
         more = not self.feedback and self._given < len(self._hints)
         self._button.layout.display = "" if more else "none"  # not None, which Pyodide's kernel does not send

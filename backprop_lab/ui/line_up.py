@@ -112,7 +112,7 @@ class LineUp(Lab):
     def _hint(self) -> None:
         """What could come next; pressed once more in the same place, the line itself."""
         said = re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(self.puzzle.hint(more=self._hinted)))
-        self._note.value, self._hinted = f'<div role="status">{said}</div>', True
+        self._note.value, self._hinted = f'<div role="status" style="line-height: 1.4">{said}</div>', True
 
     def save(self, path: str | os.PathLike[str]) -> None:  # type: ignore[override]
         """Save the task and its lines as a page to print, whose name ends with .html. Else raises ValueError."""

@@ -59,6 +59,8 @@ def test_by_keyboard_two_runs_are_compared_and_one_is_opened(notebook):
     expect(opened.field("learning rate")).to_have_value(f"{LEARNING_RATES[38]:.4g}")
     expect(opened.board).to_be_focused()
     opened.wait_for_picture()
+    assert 0 < opened.root.bounding_box()["y"] < 150, "the page has come to it"
+    assert opened.board.bounding_box()["height"] > 300, "it has as much room as a lab alone"
     lab.key("ArrowRight")
     opened.expect_at("Y1")
     assert lab.notebook() == around

@@ -35,7 +35,11 @@ def opened(new_context, **context):
     def now():
         return {name: getattr(view_of(lab), name) for name in NAMES}
 
-    page.expose_function("send", lambda message: tell(lab, message["kind"], message) or now())
+    def heard(message):
+        lab.puzzle.start_over() if message["kind"] == "again" else tell(lab, message["kind"], message)
+        return now()
+
+    page.expose_function("send", heard)
     page.set_content(f"{HEAD}<style>{LineList._css}</style><main class='bpl-lab'></main>")
     page.evaluate(PAGE, [str(LineList._esm), now()])
     return page, lab
@@ -111,3 +115,6 @@ def test_a_finger_taps_lines_or_drags_their_handle_and_a_mouse_drags_them_anywhe
     expect_program(page, lab, ORDER[3], ORDER[0], ORDER[2])
     line(page, ORDER[0]).drag_to(line(page, ORDER[3]), target_position={"x": 30, "y": 2})
     expect_program(page, lab, ORDER[0], ORDER[3], ORDER[2])
+    page.evaluate("model.send({ kind: 'again' })")
+    expect_program(page, lab)
+    expect(page.locator("[aria-pressed=true]")).to_have_text("Forward through layer 1")

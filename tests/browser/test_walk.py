@@ -112,6 +112,12 @@ def test_on_a_phone_a_step_is_in_sight_with_what_goes_into_it(new_context, tmp_p
         expect(page.locator(".bpl-timeline [aria-current]")).to_have_text(step.name)
         is_wider, *seen = page.locator(".bpl-map").evaluate(IN_SIGHT)
         assert (is_wider, seen) == (True, [True, True]), step.name
+    page.get_by_text("Values as a table").click()
+    tables = page.locator("details > .bpl-tables")
+    assert tables.evaluate("it => it.scrollWidth > it.clientWidth && (it.scrollLeft = 50)") == 50
+    page.locator(".bpl-do-restart").click()
+    for room in (".bpl-timeline", ".bpl-map"):
+        expect(page.locator(room)).to_have_js_property("scrollLeft", 0)
 
 
 def test_axe_finds_no_violation(new_context, walk):

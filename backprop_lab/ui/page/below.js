@@ -26,10 +26,10 @@ export function makeBelow(el, { state, tell }) {
   makeCopy(ways, "Copy this call", () => state().below.call);
   makeCopy(ways, "Copy link", () => state().below.link || tell({ kind: "do", what: "link" })); // which says why not
   const save = makeSave(ways, tell);
-  const tables = make("div", "", below), scripts = make("div", "", below);
+  const tables = labelled("All values", make("div", "bpl-tables", below), "region"), scripts = make("div", "", below);
   makeCopy(scripts, "Copy the script", () => state().below.script);
   const script = labelled("The step as a NumPy script", make("pre", "bpl-script", scripts), "region");
-  script.tabIndex = 0;
+  tables.tabIndex = script.tabIndex = 0;
 
   function show({ below: now }) {
     below.hidden = !now;
@@ -37,6 +37,7 @@ export function makeBelow(el, { state, tell }) {
     ways.hidden = !now.call;
     call.textContent = now.call;
     but.textContent = now.but;
+    tables.hidden = !now.tables;
     tables.innerHTML = now.tables;
     scripts.hidden = !now.script;
     script.textContent = now.script;

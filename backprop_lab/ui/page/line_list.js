@@ -170,7 +170,14 @@ function render({ model, el }) {
   }
 
   const say = () => (said.textContent = model.get("said"));
-  const changes = { "change:place": draw, "change:wrong": draw, "change:said": say };
+  let hadLines = false;
+  function place() {
+    const hasLines = model.get("place").program.some((number) => number >= 0);
+    if (hadLines && !hasLines && focus === null) goal = -1; // all are taken back at once
+    hadLines = hasLines;
+    draw();
+  }
+  const changes = { "change:place": place, "change:wrong": draw, "change:said": say };
   for (const [event, listener] of Object.entries(changes)) model.on(event, listener);
   const gestures = {
     click: onClick,
@@ -183,7 +190,7 @@ function render({ model, el }) {
   };
   for (const [event, listener] of Object.entries(gestures)) root.addEventListener(event, listener);
   const release = keepKeys(el, ({ key }) => key.startsWith("Arrow"));
-  draw();
+  place();
   return () => {
     for (const [event, listener] of Object.entries(changes)) model.off(event, listener);
     release();

@@ -51,9 +51,11 @@ export function makePicture(parent, className) {
     fit() {
       image.style.width = `${image.naturalWidth / window.devicePixelRatio}px`;
     },
-    // Where it is wider than its room, as on a phone, it scrolls to a matrix, and to as many `others` as find room.
+    // Where it is wider than its room, as on a phone, it scrolls to a matrix, and to as many `others` as find room; for
+    // none, to where it begins.
     keepInSight(name, others) {
       const room = figure.parentElement, box = this.boxes.find(([each]) => each === name);
+      if (!name) room.scrollLeft = 0;
       if (!box || room.scrollWidth <= room.clientWidth) return;
       let [left, right] = [box[1], box[1] + box[3]];
       for (const [each, x, , width] of this.boxes.filter(([each]) => others.includes(each))) {

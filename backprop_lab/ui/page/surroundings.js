@@ -25,10 +25,10 @@ export function visibleHeight(element) {
   return window.parent === window ? window.innerHeight : 0.65 * screen.availHeight;
 }
 
-// The whole lab around an element: one may have another within.
+// The whole lab around an element: one may have another within, unless that has been opened below it.
 export function labAround(element) {
-  const lab = element.closest(".bpl-lab");
-  return lab?.parentElement.closest(".bpl-lab") ?? lab;
+  const lab = element.closest(".bpl-lab"), outer = lab?.parentElement.closest(".bpl-lab, .bpl-opened");
+  return outer?.matches(".bpl-lab") ? outer : lab;
 }
 
 // ipywidgets shows no tooltip on a control with a label, so the label gets it here; and a slider has no name, so it

@@ -90,13 +90,15 @@ export function makeTimeline(board, { tell }) {
     });
   }
 
-  // Where there is no room for the whole timeline, it follows the current step.
+  // Where there is no room for the whole timeline, it follows the current step, and before the first is at its start.
   function keepInSight({ index }) {
-    const stop = stops[index - 1], { left, right } = (stop ?? timeline).getBoundingClientRect();
-    const row = timeline.getBoundingClientRect();
-    const name = stop?.parentElement.firstChild.getBoundingClientRect(); // which stays, above the steps
-    const end = stop === stops.at(-1) ? row.right : row.right - FADES;
-    if (left < (name?.right ?? row.left) || right > end) timeline.scrollLeft += (left + right - row.left - row.right) / 2;
+    const row = timeline.getBoundingClientRect(), stop = stops[index - 1];
+    if (stop) {
+      const { left, right } = stop.getBoundingClientRect();
+      const name = stop.parentElement.firstChild.getBoundingClientRect(); // which stays, above the steps
+      const end = stop === stops.at(-1) ? row.right : row.right - FADES;
+      if (left < name.right || right > end) timeline.scrollLeft += (left + right - row.left - row.right) / 2;
+    } else timeline.scrollLeft = 0;
     showEnd();
   }
 

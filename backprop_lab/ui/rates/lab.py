@@ -65,7 +65,8 @@ class LearningRateLab(Lab):
         self._view.tooltips = self._tooltips
         self._summary, self._curves = widgets.HTML(), widgets.HTML()
         self._chosen = widgets.HTML(layout={"flex": "1 1 260px"})
-        self._opened = widgets.VBox()
+        self._opened = widgets.VBox()  # where a lab stands alone, below this one
+        self._opened.add_class("bpl-opened")
         chosen = widgets.HBox([self._curves, self._chosen], layout={"flex_flow": "row wrap", "align_items": "center"})
         self.children = [*controls, self._view, chosen, self._summary, self._opened]
         self.sweeper.observe(lambda change: self._guarded(self._follow, change.old, change.new), "state")

@@ -153,7 +153,7 @@ def _fields_of_setup() -> dict[str, widgets.Widget]:
         **sizes,
         "activation": menu("activation", "180px", "The activation after each hidden layer"),
         "norm": menu("norm", "150px", "What brings the numbers before each hidden activation to the same scale"),
-        "dropout": menu("dropout", "130px", "How likely a hidden number is to be set to 0; each step draws again"),
+        "dropout": menu("dropout", "160px", "How likely a hidden number is to be set to 0; each step draws again"),
         "loss": menu("loss", "230px", "What the network is trained to make small"),
         "penalty": menu("penalty", "140px", "What is added to the loss for large weights"),
         "optimizer": menu("optimizer", "230px", "How the update uses the gradients, and what it remembers"),

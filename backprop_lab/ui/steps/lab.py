@@ -203,12 +203,12 @@ class StepThrough(Lab):
             self._tell(tour=(self._asked(self.stepper.place) or {}) | refusal)
 
     def _go_home(self) -> None:
-        """To the numbers that the question is about, at the present learning rate."""
-        lr = self.stepper.place.lr
+        """To the numbers that the question is about, at a learning rate that the learner has chosen."""
+        lr, is_chosen = self.stepper.place.lr, self.stepper.place.lr != self.stepper.setup_lr
         self._start_over("start", WORKED_EXAMPLE)
         if not self._quiz.fits(home=True, drawn=False, trained=False, planted=bool(self.stepper.place.mistake)):
             self.stepper.plant("")
-        self.stepper.set_lr(lr)
+        self.stepper.set_lr(lr if is_chosen else self.stepper.setup_lr)
 
     def _press(self, key: str) -> None:
         """A key on the board: arrows step and choose a matrix; Enter pins a cell, then arrows move between cells."""

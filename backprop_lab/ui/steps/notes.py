@@ -24,6 +24,11 @@ def no_mistake(given: Any, mistakes: Mapping[str, Mistake], problem: Problem) ->
     return f"there is no mistake {given!r}; choose one of {', '.join(that_fit(mistakes, problem))}"
 
 
+def not_planted(mistake: Mistake, why_not: str) -> str:
+    """What to say of a mistake that is made nowhere here."""
+    return f"{mistake.title}: this mistake cannot be planted here, because {why_not}"
+
+
 def on_overflow(training: Training, place: LabState) -> str:
     """What to say if the loss has overflowed by then: no more of the cause than is known."""
     diverged = training.diverged(place.iteration)

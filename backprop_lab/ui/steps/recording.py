@@ -174,7 +174,7 @@ body[data-jp-theme-light="false"] {{
 <main class="bpl-lab bpl-walk{large}"{alone}>
 <noscript><p>{without} This page needs JavaScript to step.</p></noscript>
 <div id="view"></div>
-<details><summary>Values as a table</summary><div class="bpl-tables"></div>
+<details><summary>Values as a table</summary><div class="bpl-tables" tabindex="0"></div>
 <p>Made with backprop_lab by <code class="bpl-call">{call}</code></p></details>
 </main>
 <script type="application/json" id="recording">{data}</script>

@@ -132,8 +132,7 @@ class Stepper(HasTraits):
             raise ValueError(f"{name} {why_not}; only {', '.join(known)} can be changed here")
         if not isinstance(number, int | float) or not abs(number) <= sys.float_info.max:
             raise ValueError(f"a cell needs a finite number, such as -0.5; got {number!r}")
-        array = self.place.trace[name].copy()
-        cells = in_rows(array)
+        cells = in_rows(array := self.place.trace[name].copy())
         with np.errstate(over="ignore", invalid="ignore"):
             if array.dtype.kind in "iub" and np.float64(number).astype(array.dtype) != number:
                 raise ValueError(f"{name} holds {array.dtype} numbers, and {number!r} is not one")
@@ -158,7 +157,7 @@ class Stepper(HasTraits):
         if mistake and not (isinstance(mistake, str) and mistake in self.mistakes):
             raise ValueError(notes.no_mistake(mistake, self.mistakes, problem))
         if mistake and (why_not := why_not_planted(self.mistakes[mistake], trace(problem))):
-            raise ValueError(f"{self.mistakes[mistake].title}: this mistake cannot be planted here, because {why_not}")
+            raise ValueError(notes.not_planted(self.mistakes[mistake], why_not))
         self._restart_training(problem, mistake=mistake)
 
     def choose(self, cell: Cell | None, pinned: bool = False) -> None:
@@ -289,8 +288,9 @@ class Stepper(HasTraits):
             problem = problem.evolve(lr=lr)
         elif self.setup_lr != self.place.lr:
             sentences += (f"The learning rate is {self.setup_lr:g} now, which goes with this start.",)
-        fits = (mistake := self.place.mistake) and not why_not_planted(self.mistakes[mistake], trace(problem))
-        changes |= {"setup": setup, "custom": False, "mistake": mistake if fits else "", "cell": None, "pinned": False}
+        if (mistake := self.place.mistake) and (why_not := why_not_planted(self.mistakes[mistake], trace(problem))):
+            sentences, mistake = (*sentences, f"{notes.not_planted(self.mistakes[mistake], why_not)}."), ""
+        changes |= {"setup": setup, "custom": False, "mistake": mistake, "cell": None, "pinned": False}
         self._restart_training(problem, *sentences, notes.on_seed(setup, problem), **changes)
 
     def _restart_training(self, problem: Problem, *sentences: str, **changes: Any) -> None:

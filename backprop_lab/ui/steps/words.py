@@ -99,7 +99,7 @@ def alt_text(place: LabState) -> str:
 def table(place: LabState) -> str:
     """Every value on the board, as tables that a screen reader can navigate."""
     names = [name for name in place.trace if place.shows(name)]
-    return f'<div class="bpl-tables">{"".join(matrix_table(place.trace, name) for name in names)}</div>'
+    return "".join(matrix_table(place.trace, name) for name in names)
 
 
 def matrix_table(trace: Trace, name: str) -> str:
