@@ -1327,7 +1327,7 @@ def test_of_a_program_every_value_has_a_gradient_that_can_be_judged():
     assert [line.of for line in found.lines] == each, found
     wrong = check_lines(OF_MAKEMORE.replace("(-counts_sum**-2)", "counts_sum**-2"), MAKEMORE)
     assert [line.of for line in wrong.lines if line.ok is not True] == ["dcounts_sum"], wrong
-    assert "sign" in wrong.first_wrong.sentence
+    assert "minus what it should be" in wrong.first_wrong.sentence
 
 
 GATES = program(
@@ -1691,6 +1691,19 @@ def test_a_gradient_with_a_wrong_slope_in_it_is_wrong(text, problem, right, wron
     found = check_lines(text.replace(right, wrong), problem)
     assert [line.of for line in found.lines if line.ok is not True] == of.split(), found
     assert sentence in found.first_wrong.sentence, found
+
+
+def test_where_x_and_y_are_data_dx_and_dy_are_what_their_numbers_say():
+    draw = np.random.default_rng(0).standard_normal
+    lines = "H = np.maximum(x @ W1, 0)\nout = H @ W2\nL = np.sum((out - y)**2)"
+    ours = program(lines, {"W1": draw((3, 4)), "W2": draw((4, 1))}, {"x": draw((5, 3)), "y": draw((5, 1))})
+    text = "dy = 2 * (out - y)\ndW2 = H.T @ dy\ndx = dy @ W2.T\ndx = dx * (H > 0)\ndW1 = x.T @ dx\ndx = dx @ W1.T"
+    found = check_lines(text, ours)
+    assert [(line.ok, line.of) for line in found.lines] == [
+        (True, "dout"), (True, "dW2"), (True, "dH_in"), (True, "dW1"), (True, "dx")
+    ]  # fmt: skip
+    for right, wrong in (("2 * (", "("), ("dx * (H > 0)", "dx"), ("dx @ W1.T", "-dx @ W1.T")):
+        assert len([line for line in check_lines(text.replace(right, wrong), ours).lines if not line.ok]) == 1
 
 
 def test_dy_is_no_name_for_a_gradient_with_a_number():

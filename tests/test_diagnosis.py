@@ -598,6 +598,8 @@ REFUSED = {
         lambda p: {"W": p["V"]},
     ),
     "or a list of 1; got 2": (lambda W: np.sum(W), {"W": W}, [W, W]),
+    "layer1 is a dictionary: give each array in it a name of its own": (np.sum, {"layer1": {"W": W}}, {}),
+    "the name of a parameter is text, such as 'W1'; got 0": (lambda p: np.sum(p[0]), {0: W}, {0: W}),
 }
 
 

@@ -313,6 +313,18 @@ def test_source_that_is_no_longer_what_runs_is_not_read():
     assert not [change for change in found.changes if change.function == "relu_backward"]
 
 
+def test_what_never_ends_is_not_tried_as_a_factor():
+    def loss(W1, W2):
+        Xb = np.c_[X, np.ones(len(X))]
+        h = np.tanh(Xb @ W1)
+        e = h @ W2
+        return (e**2).sum(), {"W1": Xb.T @ (2 * e @ W2.T), "W2": 2 * h.T @ e}
+
+    X = np.random.default_rng(0).standard_normal((5, 4))
+    W1, W2 = X[:, :3], X[:3, :2]
+    assert "With `Xb.T @ (2 * e @ W2.T * (1 - h ** 2))`" in str(diagnose(loss, {"W1": W1, "W2": W2}))
+
+
 def test_large_arrays_are_not_multiplied_in_every_way_to_find_a_line():
     scope, parameters = of_a_class()
     scope["X"], scope["y"] = drawn(1, X=(2000, 4))["X"], np.zeros(2000, int)

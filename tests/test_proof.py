@@ -329,6 +329,14 @@ def test_a_gradient_that_is_0_wherever_it_is_looked_for_is_proved_where_a_comple
     assert check_gradients(t.problem, {"a": t["da"] + 1e-6})["a"] == pytest.approx(1)
 
 
+def test_a_gradient_that_is_exactly_0_is_right_where_the_loss_has_rounding_on_its_way():
+    t = trace(program("L = np.sum(w / w.sum())", {"w": np.array([0.3, 1.2, 0.7])}, {}))
+    assert not t["dw"].any()
+    assert prove(t, "dw") == (True, 0, "agrees with the complex step: it is 0")
+    assert check_gradients(t.problem) == {"w": 0}
+    assert check_gradients(t.problem, {"w": [1e-6, 0, 0]})["w"] == pytest.approx(1)
+
+
 def test_along_random_directions_no_entry_is_off_by_more_than_is_said():
     large = random_problem(3, samples=20, inputs=50, hidden=60)
     t = trace(large)

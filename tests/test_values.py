@@ -235,6 +235,9 @@ def test_what_fills_a_gradient_is_worked_out():
     t = trace(program("S = X @ W\nm = np.mean(S)\nL = m**2", {"W": np.ones((2, 1))}, {"X": np.eye(2)}))
     assert t.step("dS").code == "np.full_like(S, dm / S.size)"
     assert str(work_out(t, ("dS", 1, 0))) == "dS[1,0] = dm / 2 = 2 / 2 = 1"
+    t = trace(program("S = X @ W\nL = 0.2 * np.sum(S)", {"W": np.ones((2, 1))}, {"X": np.eye(2)}))
+    assert t.step("dS").code == "np.full_like(S, 0.2)"
+    assert str(work_out(t, ("dS", 1, 0))) == "dS[1,0] = 0.2"
 
 
 def test_a_pool_of_a_window_is_worked_out_though_its_line_has_more_axes_than_a_lab_shows():

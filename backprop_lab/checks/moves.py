@@ -150,6 +150,9 @@ class Moves:
                 slopes = np.imag(self._moved(loss, 1j * h)[0]) / h
         except Exception:  # code of a reader's own may refuse complex numbers in any way
             return None
+        if not self.problem.stages:  # what a derived line has as 0 is no rounding: it is that of the loss on its way
+            noise = ROUNDINGS * FLOAT64 * np.max(terms_in(self.right)[self.problem.loss_name].terms) / self.units()
+            slopes = np.where((along == 0) & (np.abs(slopes) <= noise), 0.0, slopes)
         underflow = np.finfo(float).tiny / h * largest  # smaller imaginary parts are lost on the way
         doubt = ROUNDINGS * FLOAT64 * along + np.where(along > 0, underflow, 0.0)
         is_told = np.isfinite(slopes + doubt) & (not self.ends_in_infinity())

@@ -22,7 +22,7 @@ SYNTAX = {  # by the name that Python has for it
     "BitXor": "^: a power is written with **",
     "Return": 'a return: a line is "name = expression", and the last one is the loss',
     "FloorDiv": "//: it has no slope",
-    "Mod": "%: it has no slope",
+    "Mod": "%: no line here can compute it",
     "List": "a list: put its numbers among the data, or join values with np.concatenate or np.stack",
     "Tuple": "several values: one line gives one",
     "Dict": "a dict: give each value a name",

@@ -26,7 +26,7 @@ from backprop_lab.feedback.changes import (
 )
 from backprop_lab.feedback.function_code import asked_for, compiled, shows, values_in
 from backprop_lab.feedback.rule_lines import made_with
-from backprop_lab.nn.forms import expressions, untransposed
+from backprop_lab.nn.forms import expressions, of_form, untransposed
 from backprop_lab.nn.lines import is_a_line_of_ours, names_in, tree_of
 from backprop_lab.step.trace import Trace
 from backprop_lab.step.written import OwnLine
@@ -55,6 +55,7 @@ IN_PLACE_OF_A_NAME = ("{}.T", "-{}", "{} ** 2", "np.abs({})", "{} > 0", "np.sqrt
 OF_0_AND_1 = ("{}.T", "-{}", "1 - {}")  # of these alone: the others would hold only since the numbers are 0 and 1
 AROUND_A_PART = {"({}) ** 2": "a square", "np.abs({})": "np.abs", "np.sqrt({})": "a root",
     "np.maximum({}, 0)": "np.maximum", "({}).T": "a transpose"}  # fmt: skip
+TWICE = "the slope of the activation is in it twice"
 OFF_EVERY_CLASS = "1 is taken off every class, not only the true one: subtract y, or write `[range(N), labels] -= 1`"
 
 
@@ -151,10 +152,13 @@ def _changes(
     for name, was in zip(used, as_it_was, strict=True):
         name.id = was
     for part, put in parts[1:]:  # around all it would give it away
-        if isinstance(part, ast.BinOp) and not isinstance(part.op, ast.Pow):
+        has_names = any(isinstance(each, ast.Name) for each in ast.walk(part))
+        if isinstance(part, ast.BinOp) and not isinstance(part.op, ast.Pow) and has_names:
+            is_slope = any(of_form(ast.unparse(part), form) for form in ("{Y} * (1 - {Y})", "1 - {Y}**2"))
             for template, what in AROUND_A_PART.items():
                 put(tree_of(template.format(ast.unparse(part))))
-                yield ast.unparse(line), f"{what}, which does not belong there"
+                is_twice = is_slope and what == "a square"
+                yield ast.unparse(line), TWICE if is_twice else f"{what}, which does not belong there"
             put(part)
 
 

@@ -258,8 +258,8 @@ class Pass:
         if not fits and has_its_slope(self.names, of, values):
             return None  # a part of the learner's own
         if not fits:
-            seen = {found.of for found in self.found}
-            unseen = (each for each in candidates if each not in seen and names.is_on_the_way(each))
+            seen, named = {found.of for found in self.found}, f"d{names.of_gradient(name)}"
+            unseen = (each for each in candidates if each not in seen and (names.is_on_the_way(each) or each == named))
             of = through[0] if through and MASKS.search(last.text) else of
             of = meant if isinstance(meant, str) else of or next(unseen, "")
             if not of:

@@ -107,7 +107,7 @@ def _with_guesses(best: Pass, run: Run, guesses: bool) -> Pass:
         ways: list[float | str] = []
         if guess.ok is False:
             ways += best.also(guess.name) if meant and names.is_sure(guess.name) else on_the_way
-            ways += [] if meant else [0.0]
+            ways += [] if meant or guess.of == f"d{names.of_gradient(guess.name)}" else [0.0]
             ways += [WITH_SLOPE] if guess.values and names.with_its_slope(guess.of) is not None else []
         using = {each.ok for each in best.using(guess)}
         is_open = bool(guess.ok) and not meant and using == {False}  # it may not be the one that was meant

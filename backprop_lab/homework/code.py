@@ -28,6 +28,7 @@ OFF_THE_TRUE_CLASS = "{0}[range(len({0})), {1}] -= 1", "{0}[{1}] -= 1"  # of a b
 OTHER_SIGN = {ast.Add: "-=", ast.Sub: "+=", ast.Mult: "/=", ast.Div: "*="}
 STATEMENTS = ast.Assign | ast.AugAssign | ast.Return | ast.Expr
 WRITING = {"open", "save", "savez", "savetxt", "tofile", "dump", "write", "remove", "rmtree", "system", "exec", "eval"}
+WITHOUT_END = {"c_", "r_", "s_", "mgrid", "ogrid", "index_exp"}  # of NumPy: to go through one may take for ever
 
 
 class Place(NamedTuple):
@@ -301,6 +302,7 @@ def _atoms(tree: ast.AST) -> Iterator[str]:
     """What stands in a function and may stand in another place: names, parts, numbers, short calls."""
     apart = {id(each.func) for each in ast.walk(tree) if isinstance(each, ast.Call)}
     apart |= {id(each) for each in ast.walk(tree) if isinstance(each, ast.Name) and each.id in ("np", "numpy", "math")}
+    apart |= {id(each) for each in ast.walk(tree) if isinstance(each, ast.Attribute) and each.attr in WITHOUT_END}
     for part in ast.walk(tree):
         if isinstance(part, ast.arg):
             yield part.arg

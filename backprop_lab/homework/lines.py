@@ -20,7 +20,7 @@ from backprop_lab.homework.found import SAME, Found
 from backprop_lab.homework.names import COUNTS, Layout, Names
 from backprop_lab.homework.resemblance import times
 from backprop_lab.homework.text import statements_in
-from backprop_lab.homework.trials import layouts, others, with_gradients
+from backprop_lab.homework.trials import layouts, one_after_the_other, others, with_gradients
 from backprop_lab.homework.words import in_their_words, parts_of, read_in
 from backprop_lab.nn.forms import parsed
 from backprop_lab.step.number_format import listed, plain, told_apart
@@ -118,7 +118,8 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
         return found
 
     best = usual = None
-    for layout in layouts(given, used):
+    passing = one_after_the_other(problem, given, statements)
+    for layout in (replace(each, passing=passing) for each in layouts(given, used)):
         tried = best_pass(statements, problem, traces, layout, own)
         is_updated = any(each.of == f"{name}_new" for each in tried.found for name in problem.parameters)
         if (layout.columns and not _speak_for_columns(tried, usual)) or (layout.velocity and not is_updated):
@@ -165,6 +166,8 @@ def _check_names(own: Mapping[str, Any], problem: Problem, given: Trace) -> None
 
     Lines are run on problems with other numbers too.
     """
+    if nothing := [name for name, value in own.items() if value is None]:
+        raise ValueError(f"names says what {nothing[0]} is, such as {{{nothing[0]!r}: 'H1'}}; got None")
     if unknown := [each for each in own.values() if isinstance(each, str) and each not in given]:
         raise ValueError(f"there is no {unknown[0]!r} in this problem; there are {', '.join(given)}")
     usual = Names(problem, given, Layout(), {})

@@ -56,7 +56,9 @@ class OwnLoss:
             raise ValueError(f"the loss must be a function of the parameters, not {a_kind(loss)}")
         if not isinstance(parameters, Mapping) or not parameters:
             raise ValueError("the parameters are a dictionary by name, such as {'W1': W1, 'b1': b1}")
-        self.at = {str(name): _array(name, value) for name, value in parameters.items()}
+        if odd := [name for name in parameters if not isinstance(name, str)]:
+            raise ValueError(f"the name of a parameter is text, such as 'W1'; got {odd[0]!r}")
+        self.at = {name: _array(name, value) for name, value in parameters.items()}
         self.is_single = any(np.asarray(value).dtype == np.float32 for value in parameters.values())
         self.loss, self.gradients, self.calls, self.expected = loss, gradients, 0, 0
         self._start, self._is_told = time.monotonic(), False
@@ -282,6 +284,8 @@ def _array(name: Any, value: Any) -> Array:
     """A parameter as float64. Raises ValueError, naming it, if it holds no finite real numbers."""
     if isinstance(value, list | tuple) and any(isinstance(each, np.ndarray) for each in value):
         raise ValueError(f"{name} is a list of arrays: give each its own name, such as {name}1 and {name}2")
+    if isinstance(value, Mapping):
+        raise ValueError(f"{name} is a dictionary: give each array in it a name of its own, such as {name}_W")
     try:
         array = np.asarray(value)
     except Exception as error:

@@ -52,7 +52,7 @@ class Layout:
     `from_1` is "deltas" where their numbers count the input, so that delta2 is dY1, and "all" where all do: a1 is X.
     `before` is the letter that stands for what enters an activation, such as a where h stands for what leaves it, or h
     beside `h_relu`; `scores` says that the last output is meant before the softmax, `masks` that `D1` is a mask, and
-    `squares` that the v and s of Adam are what is called m and v here.
+    `squares` that the v and s of Adam are what is called m and v here. What is `passing` stands for many gradients.
     """
 
     columns: bool = False
@@ -66,6 +66,7 @@ class Layout:
     scores: bool = False
     masks: bool = False
     squares: bool = False
+    passing: frozenset[str] = frozenset()
 
     def is_across(self, trace: Trace, name: str) -> bool:
         """Whether a value, or a gradient, is the transpose of the package's."""
@@ -192,6 +193,8 @@ class Names:
         if isinstance(meant := self.own.get(name), str):
             return self._there(f"{meant}_new") or meant  # a line can give no other value of what is given
         name = name.lstrip("_")
+        if name in self.layout.passing:
+            return ""
         if name in self.trace and self.trace.role(name) != "value":
             return name
         if number := re.fullmatch(r"(?:delta|δ)_?(\d+)", name):

@@ -1,6 +1,7 @@
 """What a learner's lines are tried on: the problem with every gradient that they give, and with other numbers."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import product
@@ -8,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.homework.names import ACTIVATED, AFTER, BEFORE, Layout, Names
+from backprop_lab.homework.names import ACTIVATED, AFTER, BEFORE, TARGETS, Layout, Names
 from backprop_lab.homework.statements import Statement
 from backprop_lab.nn.layers import Array
 from backprop_lab.step.problem import Problem
@@ -21,14 +22,25 @@ OTHERS, TRIES = 3, 60  # problems with other numbers, on which lines are judged,
 def with_gradients(
     problem: Problem, given: Trace, own: Mapping[str, Any], statements: Sequence[Statement]
 ) -> tuple[Problem, Trace]:
-    """A program with a gradient for each of its values for which the learner has a line, and its trace."""
+    """A program with a gradient for each of its values for which the learner has a line, and its trace.
+
+    Nobody asks for that of a target: where y is one, `dy` is that of what is held against it.
+    """
     names = Names(problem, given, Layout(), own)
     of = dict.fromkeys(names.of_gradient(each.name) for each in statements)
     for name in of:
-        if isinstance(problem, Program) and name and f"d{name}" not in given:
+        is_target = name.lower() in TARGETS and name in problem.data
+        if isinstance(problem, Program) and name and f"d{name}" not in given and not is_target:
             with suppress(ValueError):  # it has no slope, or no part in the loss
                 problem = problem.with_gradients([name])
     return problem, given if problem is given.problem else trace(problem)
+
+
+def one_after_the_other(problem: Problem, given: Trace, statements: Sequence[Statement]) -> frozenset[str]:
+    """Names that stand for many gradients, such as dx in `dx = dx @ W2.T`, and not for that of the data x."""
+    names = Names(problem, given, Layout(), {})
+    begun = Counter(each.name for each in statements if each.text.startswith(f"{each.name} = "))
+    return frozenset(name for name in begun if begun[name] > 1 and names.of_gradient(name) in problem.data)
 
 
 def others(problem: Problem, keeps_data: bool = False) -> list[Trace]:

@@ -73,6 +73,7 @@ def _reduction(tree: ast.expr, step: Step) -> tuple[str, str] | None:
                 match of:
                     case ast.BinOp(base, ast.Pow(), ast.Constant(2)) if sentence.startswith("The numbers"):
                         of, sentence = base, sentence.replace("The numbers", "The squares of the numbers")
+                        title += " of squares"
                 if not isinstance(of, ast.Name):
                     code = ast.unparse(of)
                     told = code if len(code) <= LONGEST else "what is worked out first"

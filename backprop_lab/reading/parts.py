@@ -114,7 +114,7 @@ class Reader:
             case name, args, [] if goes_cell_by_cell(name, len(args)):
                 return Made(name, tuple((part, place) for part in args))
             case "full_like", [_, value], []:
-                return self.made(value, place)
+                return Made("same", ((value, self.placed(value, place)),))
             case "einsum", [ast.Constant(str(axes)), left, right], []:
                 return self._einsum(axes, left, right, place)
             case name, [ast.Tuple(matrices) | ast.List(matrices), *args], options if name in JOINING:
