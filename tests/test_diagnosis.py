@@ -116,7 +116,9 @@ def test_a_transposed_gradient_is_right_and_said_to_be_transposed():
             is_a_matrix = given.ndim == 2 and min(given.shape) > 1
             looks_the_same = given.shape == given.T.shape and np.allclose(given, given.T)
             if given.any():
-                assert ("transposed" in found[name[1:]].sentence) == (is_a_matrix and not looks_the_same)
+                said, is_turned = found[name[1:]].sentence, is_a_matrix and not looks_the_same
+                assert ("transposed" in said) == is_turned
+                assert said.endswith("is the gradient") == (is_turned and given.shape == given.T.shape)
 
 
 @pytest.mark.parametrize(
@@ -382,12 +384,13 @@ def test_a_loss_that_reads_its_numbers_from_elsewhere_is_told_so():
     parameters = drawn(1, W=(5, 3))
     found = diagnose(lambda W: np.sum(parameters["W"] ** 2), parameters, {"W": 2 * parameters["W"]})
     assert found.ok is None
-    assert "your loss stays the same however W is changed. Does it use the W that it is given?\n" in str(found)
+    said = "your loss stays the same when W is changed a little. Does it use the W that it is given, and round nothing?"
+    assert f"{said}\n" in str(found)
     assert diagnose(lambda W: 3.0, parameters, {"W": 0 * parameters["W"]}).ok is True
     both = {**parameters, "b": 1.0}
     found = diagnose(lambda W, b: np.sum(parameters["W"]) * b, both, {"W": parameters["W"], "b": parameters["W"].sum()})
     assert (found["W"].ok, found["b"].ok) == (False, True)
-    assert "W: wrong: your loss stays the same however W is changed" in str(found)
+    assert "W: wrong: your loss stays the same when W is changed a little" in str(found)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])

@@ -788,10 +788,10 @@ def test_a_homework_with_a_penalty_momentum_and_adam_is_told_the_truth_as_a_stud
     t = trace(p)
     told = {
         "L": [data_loss + reg * penalty, data_loss, data_loss + 2 * reg * penalty, data_loss + 0.5 * reg * penalty],
-        "dW1": [grad1 + 2 * reg * W1, grad1, grad1 + 4 * reg * W1, grad1 + reg * W1],
+        "dW1": [grad1 + 2 * reg * W1, grad1, grad1 + 4 * reg * W1, grad1 + reg * W1, grad1 + 2 * reg / len(X) * W1],
     }
     causes = {"L": ["", "penalty-not-in-loss", "penalty-factor-in-loss", "penalty-factor-in-loss"],
-              "dW1": ["", "penalty-not-in-gradient", "penalty-factor", "penalty-factor"]}  # fmt: skip
+              "dW1": ["", "penalty-not-in-gradient", "penalty-factor", "penalty-factor", "penalty-factor"]}  # fmt: skip
     for name, answers in told.items():
         for answer, cause in zip(answers, causes[name], strict=True):
             feedback = check(name, answer, t)

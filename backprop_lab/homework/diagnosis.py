@@ -31,7 +31,7 @@ VARIES = (
     "cannot be told, since your loss changes from call to call, from {} to {} for the same parameters: is there "
     "dropout, or a sample drawn at random? Seed it inside the loss, such as `rng = np.random.default_rng(0)`"
 )
-STILL_ZERO = "right: it is 0, and your loss stays the same however {0} is changed"
+STILL_ZERO = "right: it is 0, and your loss stays the same when {0} is changed a little"
 UNSEEN = (
     "cannot be told for certain: {} along random directions, but they would miss one below {} in a single number; "
     "with at most {:,} numbers in all, each is looked at"
@@ -40,7 +40,9 @@ ONLY_HERE = (
     "right for these parameters, but not for others near them: what is wrong may be 0 here, as a penalty is where all "
     "weights are 0, or your code has kept something, such as a cache"
 )
-STILL = "your loss stays the same however {0} is changed. Does it use the {0} that it is given?"
+STILL = (
+    "your loss stays the same when {0} is changed a little. Does it use the {0} that it is given, and round nothing?"
+)
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,8 @@ class _Judge:
 
     def _right(self, how: str) -> str:
         if how:
-            return f"right, but transposed: d{self.name}.T has the shape of {self.name}"
+            turned = "is the gradient" if self.at.shape == self.given.shape else f"has the shape of {self.name}"
+            return f"right, but transposed: d{self.name}.T {turned}"
         if shape_in_update(self.at) == shape_in_update(self.given):
             return "right"
         shapes = f"of shape {self.given.shape}, where {self.name} has {self.at.shape}"
