@@ -1855,3 +1855,80 @@ def test_a_line_that_is_made_of_what_cannot_be_told_is_not_called_wrong():
     lists = check_lines("ds = [None] * 2\nds[1] = quite(y_pred)\ndb2 = ds[1].sum(0)", SOFTMAX)
     assert lists.ok is None, lists
     assert check_lines("W1 = W1.copy()\nW2 = np.array(W2)", SOFTMAX).lines == (), "no update"
+
+
+TWICE = program(
+    "h1 = np.tanh(x1 @ Wx + h0 @ Wh)\nh2 = np.tanh(x2 @ Wx + h1 @ Wh)\nL = np.sum((h2 - y)**2)",
+    {"Wx": DRAWN((3, 3)), "Wh": DRAWN((3, 3))},
+    {"x1": DRAWN((4, 3)), "x2": DRAWN((4, 3)), "h0": DRAWN((4, 3)), "y": DRAWN((4, 3))},
+)
+AROUND = program(
+    "H = np.maximum(X @ W1, 0)\nR = X + H @ W2\nL = np.sum((R - y)**2)",
+    {"W1": DRAWN((3, 4)), "W2": DRAWN((4, 3))},
+    {"X": DRAWN((5, 3)), "y": DRAWN((5, 3))},
+    gradients=["X"],
+)
+SHARED = [  # a text in which one array has two names, what cannot be told, and what is said of the first
+    (
+        (
+            "dWx = dWh = np.zeros((3, 3))\ndWx += x2.T @ dh2_in\ndWh += h1.T @ dh2_in\n"
+            "dWx += x1.T @ dh1_in\ndWh += h0.T @ dh1_in"
+        ),
+        TWICE,
+        "dWh dWx",
+        "line 2, `dWx += x2.T @ dh2_in`, changes dWh too: since line 1, dWx and dWh are one array",
+    ),
+    (
+        "dWx = dWh = np.zeros((3, 3))\ndWx += x2.T @ dh2_in + x1.T @ dh1_in\ndWh += h1.T @ dh2_in + h0.T @ dh1_in",
+        TWICE,
+        "dWx dWh",
+        "changes dWx too: since line 1, dWh and dWx are one array",
+    ),
+    (
+        "dX = dR\ndH = dR @ W2.T\ndH[H <= 0] = 0\ndX += dH @ W1.T\ndW1 = X.T @ dH\ndW2 = H.T @ dR",
+        AROUND,
+        "dW2",
+        "line 4, `dX += dH @ W1.T`, changes dR too: since line 1, dX and dR are one array. There, write dR.copy()",
+    ),
+    (
+        "W2_old = W2\nW2 -= lr * dW2\ndY1 = dY2 @ W2_old.T * (H1 > 0)\ndW1 = X.T @ dY1",
+        SOFTMAX,
+        "dY1",
+        "line 2, `W2 -= lr * dW2`, changes W2_old too: since line 1, W2 and W2_old are one array",
+    ),
+    ("v = dY2.T\nv *= 3\ndW2 = H1.T @ dY2", SOFTMAX, "dW2", "v and dY2 are one array"),
+    ("v = dY2[1:]\nv *= 3\ndW2 = H1.T @ dY2", SOFTMAX, "dW2", "v and dY2 are one array"),
+    ("v = dY2.reshape(-1)\nv *= 3\nu = 2 * dY2\ndW2 = H1.T @ u / 2", SOFTMAX, "dW2", "v and dY2 are one array"),
+    ("vW1 = dW1\nvW1 *= 0.9\nW1 -= lr * dW1", SOFTMAX, "W1_new", "changes dW1 too"),
+    ("dY1 = dH1\ndY1[H1 <= 0] = 0\ndW1 = X.T @ dH1", SOFTMAX, "dW1", "There, write dH1.copy()"),
+    (
+        "def back(d):\n    d[H1 <= 0] = 0\n    return d\ndZ1 = back(dH1)\ndW1 = X.T @ dH1",
+        SOFTMAX,
+        "dW1",
+        "line 4, `dZ1 = back(dH1)`, changes dH1 too: give it dH1.copy()",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "problem", "of", "sentence"), SHARED)
+def test_where_a_line_changes_another_name_of_its_array_what_is_made_of_that_is_not_judged(text, problem, of, sentence):
+    found = check_lines(text, problem)
+    assert " ".join(line.of for line in found.lines if not line.ok) == of, found
+    assert all(line.ok is None for line in found.lines if not line.ok), found
+    assert sentence in next(line.sentence for line in found.lines if not line.ok), found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dY1 = dH1\ndY1[H1 <= 0] = 0\ndW1 = X.T @ dY1",  # dH1 is not read again
+        "dY1 = dH1.copy()\ndY1[H1 <= 0] = 0\nback = dH1 * (H1 > 0)\ndW1 = X.T @ back",
+        "dY1 = dH1\ndY1 = dY1 * (H1 > 0)\nback = dH1 * (H1 > 0)\ndW1 = X.T @ back",  # a new array
+        "dH1 = dY2 @ W2.T\ndY1 = dH1\ndY1[H1 <= 0] = 0\ndH1 = dY2 @ W2.T\ndW1 = X.T @ (dH1 * (H1 > 0))",  # anew
+        "scale = m = 5\nm *= 2\ndW2 = H1.T @ dY2 * scale / 5",  # numbers
+        "both = np.hstack((dY2, dY2))\nleft = both[:, :3]\nright = both[:, 3:]\nright *= 0\ndW2 = H1.T @ left",
+    ],
+)
+def test_names_of_one_array_are_no_matter_where_only_one_of_them_is_used_after_a_change(text):
+    found = check_lines(text, SOFTMAX)
+    assert found.ok, found

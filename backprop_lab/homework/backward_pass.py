@@ -45,6 +45,7 @@ class Pass:
         self.before: list[Any] = []  # the values that the last statement has changed
         self.factors = {name: float(each) for name, each in blamed.items() if isinstance(name, str)}
         self.since = dict[str, list[int]]()
+        self.changed = dict[str, str]()  # what a line has changed that changes another name, and what is said of it
         self.unknown: dict[str, str] = {}  # what cannot be run, and the name that is missing for it
         self.untold = dict[str, str]()  # what is right only if a name means what it seems to, and why nobody knows
         self.raw: dict[str, list[Any]] = {}  # as the lines gave it, right or wrong
@@ -59,6 +60,8 @@ class Pass:
             if statement.is_idle or names[0].counts_other_data(statement.text):
                 continue
             self.unfinished.discard(statement.name)
+            if not statement.goes_on:
+                self.changed.pop(statement.name, None)
             before = self.since.get(statement.name, []) if statement.goes_on else []
             if not statement.goes_on and statement.name in self.learnt:
                 self.learnt.discard(statement.name)
@@ -66,6 +69,7 @@ class Pass:
                     del each.own[statement.name]
             self.since[statement.name] = [*before, at]
             found = self._run(statement)
+            self._change_others(statement)
             is_there = statement.name in self.known[0]
             if self.later & statement.reads and not self._is_of_this_step(statement):
                 self.later.add(statement.name)
@@ -104,18 +108,6 @@ class Pass:
         later = [each for each in self.found if each.lines[0] > found.lines[-1]]
         return [each for each in later if any(found.name in self.statements[at].reads for at in each.lines)]
 
-    def again(self, at: int, found: Found, known: Mapping[str, Any]) -> Any:
-        """What the same statements give where one of the problems has these values, as the package would have it."""
-        names = self.names[at]
-        there = Names(names.problem, names.trace.showing(known), names.layout, names.own)
-        run = Pass(self.statements[: found.lines[-1] + 1], [there], self.blamed, self.meant)
-        value = np.asarray(run.raw.get(found.name, self.raw[found.name][at:])[0])
-        right = np.asarray(names.trace[found.of])
-        is_across = names.layout.is_across(names.trace, found.of)
-        ways = [way for way in turned(value, right)[:: -1 if is_across else 1] if way is not None]
-        times = found.entering * names.layout.scale(names.trace, found.of)
-        return (ways[0] if ways else value.T if is_across else value) / times
-
     def also(self, name: str) -> list[str]:
         """The gradient that a name may stand for as well: `dH1` for dY1, with the slope in it, if no line gives dY1."""
         names = self.names[0]
@@ -137,19 +129,22 @@ class Pass:
         reads = (statement.reads | ({statement.name} if statement.goes_on else set())) - {*FUNCTIONS}
         name, of = statement.name, self.names[0].gradient(statement.name)
         for early, line in statement.early:
-            if self._is_computed(early):
+            if self.names[0].is_computed(early):
                 return self._stopped(name, reads, False, f"it uses {early} before line {line} gives it")
         missing = [each for each in sorted(reads) if each not in self.known[0] and not self.names[0].has(each)]
         scopes = [
             {each: known[each] if each in known else self._given(each, names) for each in sorted(reads - {*missing})}
             for known, names in zip(self.known, self.names, strict=True)
         ]
-        if missing:
+        if note := next((self.changed[each] for each in sorted(reads) if each in self.changed), ""):
+            self.changed[name] = note
+        elif missing:
             self.unknown[name] = what = self.unknown.get(missing[0], missing[0])
-            sentence = what_is(what, statement.text)
+            note = what_is(what, statement.text)
+        if note:
             for known in self.known:
                 known.pop(name, None)
-            return self._stopped(name, reads, None, sentence) if of or self._may_be_a_gradient(name, reads) else None
+            return self._stopped(name, reads, None, note) if of or self._may_be_a_gradient(name, reads) else None
         try:
             values = [statement.run(scope) for scope in scopes]
         except Exception as error:
@@ -173,15 +168,18 @@ class Pass:
             self.factors.pop(name, None)
         return None
 
+    def _change_others(self, statement: Statement) -> None:
+        """Of the other names of an array that is changed, nobody knows whether that is meant."""
+        self.changed |= dict(statement.changes)
+        if self.names[0].is_of_a_parameter(statement.name):  # another such gradient stays what it has become
+            for found in self.found:
+                note = dict(statement.changes).get(found.name, "")
+                if note and found.ok and self.names[0].is_of_a_parameter(found.name):
+                    found.ok, found.note = None, note
+
     def _given(self, name: str, names: Names) -> Any:
         """What a name has in it that no line gives."""
         return names.value(name) * self.factors[name] if name in self.factors else names.value(name)
-
-    def _is_computed(self, name: str) -> bool:
-        """Whether nobody knows what a name has in it, or a step of the problem computes it."""
-        names = self.names[0]
-        role = names.trace.role(names.gradient(name) or names.of(name))
-        return name not in names.own and (role in ("value", "gradient") or not names.has(name))
 
     def _may_be_a_gradient(self, name: str, reads: Set[str]) -> bool:
         """Whether a name may be that of a gradient; what is returned is one only if it is made of one."""
@@ -215,6 +213,7 @@ class Pass:
         for known in self.known:
             known.pop(name, None)  # what it was before is known no more
         if found.of:
+            self.changed.pop(name, None)
             entering = self._entering(reads) if found.is_on_the_way else 1.0
             self._put_right(found, entering * (meant if isinstance(meant, float) else 1.0))
         if found.of and ok is None:

@@ -8,6 +8,7 @@ from typing import Any
 from backprop_lab.homework.backward_pass import A_COPY, WITH_SLOPE, Pass
 from backprop_lab.homework.found import SAME, Found, rounded
 from backprop_lab.homework.names import A_DIFFERENCE, Layout, Names
+from backprop_lab.homework.sharing import with_changes
 from backprop_lab.homework.statements import Statement, without_a_little_more
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program
@@ -31,6 +32,8 @@ def best_pass(
     With `guesses`, names that say no gradient for certain may be others, or parts of the learner's own; and with
     `updates`, wrong gradients may be meant as updates take them, such as summed, or with the other sign.
     """
+
+    statements = with_changes(statements, Names(problem, traces[-1], layout, own))
 
     def best_of(lines: list[Statement]) -> Pass:
         def run(blamed: Blamed) -> Pass:

@@ -16,7 +16,7 @@ from backprop_lab.feedback.answers import a_kind
 from backprop_lab.feedback.check import Feedback, check_function
 from backprop_lab.homework.backward_pass import MASKS, Pass
 from backprop_lab.homework.blame import best_pass
-from backprop_lab.homework.found import SAME, Found
+from backprop_lab.homework.found import SAME, Found, turned
 from backprop_lab.homework.names import COUNTS, Layout, Names
 from backprop_lab.homework.resemblance import times
 from backprop_lab.homework.text import statements_in
@@ -233,7 +233,7 @@ def _wrong(found: Found, best: Pass) -> str:
         at = next(
             at for at, t in enumerate(traces) if all(np.array_equal(t[n], known[n]) for n in t.problem.parameters)
         )
-        return best.again(at, found, known)
+        return _again(best, at, found, known)
 
     feedback = check_function(found.of, answer, traces)
     value, names = np.asarray(found.values[0]), best.names[0]
@@ -257,6 +257,19 @@ def _wrong(found: Found, best: Pass) -> str:
         count = f"; {how_many} of its {wrong.size} numbers differ{'s' * (how_many == 1)}" if wrong.size > 1 else ""
         return f"{found.name}{[*where] or ''} should be {mine}, and is {yours}{count}"
     return in_their_words(sentence.rstrip("., "), found, best)
+
+
+def _again(best: Pass, at: int, found: Found, known: Mapping[str, Any]) -> Any:
+    """What the same statements give where one of the problems has these values, as the package would have it."""
+    names = best.names[at]
+    there = Names(names.problem, names.trace.showing(known), names.layout, names.own)
+    run = Pass(best.statements[: found.lines[-1] + 1], [there], best.blamed, best.meant)
+    value = np.asarray(run.raw.get(found.name, best.raw[found.name][at:])[0])
+    right = np.asarray(names.trace[found.of])
+    is_across = names.layout.is_across(names.trace, found.of)
+    ways = [way for way in turned(value, right)[:: -1 if is_across else 1] if way is not None]
+    times = found.entering * names.layout.scale(names.trace, found.of)
+    return (ways[0] if ways else value.T if is_across else value) / times
 
 
 def _numbers_in(found: Found, best: Pass) -> dict[str, float]:

@@ -235,6 +235,11 @@ class Names:
         is_count = name.lower() in COUNTS or self.is_penalty(name)
         return name in self.own or bool(self.of(name) or self.gradient(name)) or is_count
 
+    def is_computed(self, name: str) -> bool:
+        """Whether nobody knows what a name has in it, or a step of the problem computes it."""
+        role = self.trace.role(self.gradient(name) or self.of(name))
+        return name not in self.own and (role in ("value", "gradient") or not self.has(name))
+
     def value(self, name: str) -> Any:
         """What a name has in it, where no line has written it. Raises KeyError if that is not known."""
         meant = self.own.get(name)
@@ -280,6 +285,11 @@ class Names:
     def is_on_the_way(self, name: str) -> bool:
         """Whether a gradient is that of a value, and not of a parameter."""
         return self.trace.role(name) != "new" and self.trace.owner(name) not in self.trace.given
+
+    def is_of_a_parameter(self, name: str) -> bool:
+        """Whether a name is that of the gradient of a parameter."""
+        of = self.gradient(name)
+        return self.trace.role(of) == "gradient" and not self.is_on_the_way(of)
 
     def is_of_the_update(self, name: str) -> bool:
         """Whether a value is computed after gradients."""

@@ -29,7 +29,8 @@ class Statement:
     `goes_on` says that it changes what it writes, or makes it of itself: `dW1 += reg * W1`, `dh[h <= 0] = 0`; and
     `collects` that it only puts what has a name into a dictionary. One that `is_idle` is not run. `scope` is the line
     of the function it stands in, or 0; and `early` what it reads before another line gives it, and which.
-    `calls` are the functions of the text that are run with it, and their lines.
+    `calls` are the functions of the text that are run with it, and their lines. `beside` is the name that is given the
+    same value in it, as in `dWx = dWh = ...`, and `changes` are the other names that have the array that it changes.
     """
 
     line: int
@@ -43,11 +44,17 @@ class Statement:
     scope: int = 0
     early: tuple[tuple[str, int], ...] = ()
     calls: tuple[tuple[str, int], ...] = ()
+    beside: str = ""
+    changes: tuple[tuple[str, str], ...] = ()
 
     def run(self, known: Mapping[str, Any]) -> Any:
         """What it writes, where the names have these values, which stay as they are. Raises what NumPy raises."""
-        scope = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in known.items()}
-        scope = {**SCOPE, **scope}
+        copies = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in known.items()}
+        return self.run_on(copies)
+
+    def run_on(self, known: Mapping[str, Any]) -> Any:
+        """The same, and these values are changed where it changes them."""
+        scope = {**SCOPE, **known}
         with np.errstate(all="ignore"):
             exec(self.code, scope)
         return scope[self.name]

@@ -112,8 +112,11 @@ def _statements(node: ast.stmt, script: _Script) -> Iterator[Statement]:
                     named = ast.Name(f"d_returned_{at + 1}", ast.Store())
                     yield from _written(node, ast.Assign([named], each))
         case ast.Assign([_, _, *_] as targets, value):  # dW1 = db1 = None
+            first = ""
             for target in targets:
-                yield from _statements(ast.copy_location(ast.Assign([target], value), node), script)
+                for statement in _statements(ast.copy_location(ast.Assign([target], value), node), script):
+                    yield replace(statement, beside=first)
+                    first = first or statement.name
         case ast.Assign([ast.Name() | ast.Attribute() as holder], ast.Dict() | ast.Call(ast.Name("dict")) as value):
             yield from _of_a_dictionary(node, value, bare(holder))
         case ast.Expr(ast.Call(ast.Attribute(ast.Name(holder), "update"), args, keywords)):
