@@ -715,6 +715,8 @@ COLLECTED = [
     "grads = {'W2': H1.T @ dZ2, 'b2': dZ2.sum(0)}\ngrads['W1'] = X.T @ dZ1\ngrads['b1'] = dZ1.sum(0)",
     "gradients = dict(W2=H1.T @ dZ2, b2=dZ2.sum(0), dW1=X.T @ dZ1, db1=dZ1.sum(0))",
     "grads = {}\ngrads.update(W2=H1.T @ dZ2, b2=dZ2.sum(0))\ngrads.update({'dW1': X.T @ dZ1, 'db1': dZ1.sum(0)})",
+    "g = dict(W2=H1.T @ dZ2, b2=dZ2.sum(0))\ng.update(W1=X.T @ dZ1, b1=dZ1.sum(0))",
+    "g = {}\ng.update({'W2': H1.T @ dZ2}, b2=dZ2.sum(0))\ng.update(W1=X.T @ dZ1, b1=dZ1.sum(0))",
     "dW1: np.ndarray = X.T @ dZ1\ndb1: np.ndarray\ndb1 = dZ1.sum(0)\nreturn {'W2': H1.T @ dZ2, 'b2': dZ2.sum(0)}",
     "return X.T @ dZ1, dZ1.sum(0), H1.T @ dZ2, dZ2.sum(0)",
 ]

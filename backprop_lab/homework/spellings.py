@@ -49,7 +49,9 @@ def name_gradients(tree: ast.Module) -> None:
                 ast.Subscript(holder, ast.Constant() as one), ast.Add(), value
             ):
                 pairs: Sequence[tuple[ast.expr | None, ast.expr]] = [(one, value)]
-            case ast.Assign([ast.Name() as holder], ast.Dict(keys, values)):
+            case ast.Assign([ast.Name() as holder], ast.Dict(keys, values)) | ast.Call(
+                ast.Attribute(ast.Name() as holder, "update"), [ast.Dict(keys, values)]
+            ):
                 pairs = [*zip(keys, values, strict=True)]
             case _:
                 continue
@@ -64,7 +66,9 @@ def name_gradients(tree: ast.Module) -> None:
         match each:
             case ast.Subscript(holder, ast.Constant(str())) if ast.unparse(holder) in holders:
                 each.value = ast.Name("grads", ast.Load())
-            case ast.Assign([ast.Name(name) as target], ast.Dict()) if name in holders:
+            case ast.Assign([ast.Name(name) as target], ast.Dict()) | ast.Call(
+                ast.Attribute(ast.Name(name) as target, "update")
+            ) if name in holders:
                 target.id = "grads"
 
 
@@ -132,6 +136,26 @@ class InLayers(ast.NodeTransformer):
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         self.generic_visit(node)
         return ast.Name(self.names[id(node)], node.ctx) if id(node) in self.names else node
+
+
+class WithBraces(ast.NodeTransformer):
+    """`dict(W2=dW2)` as `{"W2": dW2}`, and `g.update(W2=dW2)` as `g.update({"W2": dW2})`, which is no function here."""
+
+    def visit_Module(self, node: ast.Module) -> ast.AST:
+        self.has_update = any(isinstance(each, ast.FunctionDef) and each.name == "update" for each in ast.walk(node))
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        if any(each.arg is None for each in node.keywords):  # dict(**others)
+            return node
+        pairs = ast.Dict([ast.Constant(each.arg) for each in node.keywords], [each.value for each in node.keywords])
+        match node.func:
+            case ast.Name("dict") if not node.args:
+                return ast.fix_missing_locations(ast.copy_location(pairs, node))
+            case ast.Attribute(_, "update") if node.keywords and not self.has_update:
+                node.args, node.keywords = [*node.args, ast.copy_location(pairs, node)], []
+        return ast.fix_missing_locations(node)
 
 
 class Plain(ast.NodeTransformer):

@@ -16,7 +16,16 @@ from typing import Any
 from backprop_lab.feedback.answers import a_kind
 from backprop_lab.homework.loops import BY_RUNNING, Unrolled
 from backprop_lab.homework.scripts import Once, is_given, is_note, writes_layers
-from backprop_lab.homework.spellings import InLayers, Plain, as_python, bare, is_to_be_filled, name_gradients, of_it
+from backprop_lab.homework.spellings import (
+    InLayers,
+    Plain,
+    WithBraces,
+    as_python,
+    bare,
+    is_to_be_filled,
+    name_gradients,
+    of_it,
+)
 from backprop_lab.homework.statements import Statement, compiled, in_turn
 from backprop_lab.nn.forms import is_written
 
@@ -46,7 +55,7 @@ def statements_in(text: str, last: int, lists: Mapping[str, list[str]] = NONE) -
     Raises ValueError, naming the line, for what is no Python, or more than plain lines.
     """
     try:
-        tree = ast.parse(as_python(dedent(text).strip("\n")))
+        tree = WithBraces().visit(ast.parse(as_python(dedent(text).strip("\n"))))
     except SyntaxError as error:
         line = (error.text or "").strip()
         raise ValueError(f"line {error.lineno}, `{line}`, is not Python: {error.msg}") from None
@@ -106,7 +115,7 @@ def _statements(node: ast.stmt, script: _Script) -> Iterator[Statement]:
             yield from _written(node, node, written[0])
         case ast.Return(value):
             for at, each in enumerate(_returned(value)):
-                if isinstance(each, ast.Dict) or (isinstance(each, ast.Call) and ast.unparse(each.func) == "dict"):
+                if isinstance(each, ast.Dict):
                     yield from _of_a_dictionary(node, each, "grads")
                 elif not isinstance(each, ast.Name | ast.Constant):
                     named = ast.Name(f"d_returned_{at + 1}", ast.Store())
@@ -117,10 +126,10 @@ def _statements(node: ast.stmt, script: _Script) -> Iterator[Statement]:
                 for statement in _statements(ast.copy_location(ast.Assign([target], value), node), script):
                     yield replace(statement, beside=first)
                     first = first or statement.name
-        case ast.Assign([ast.Name() | ast.Attribute() as holder], ast.Dict() | ast.Call(ast.Name("dict")) as value):
+        case ast.Assign([ast.Name() | ast.Attribute() as holder], ast.Dict() as value):
             yield from _of_a_dictionary(node, value, bare(holder))
-        case ast.Expr(ast.Call(ast.Attribute(ast.Name(holder), "update"), args, keywords)):
-            for each in (*args, ast.Call(ast.Name("dict"), [], keywords)):
+        case ast.Expr(ast.Call(ast.Attribute(ast.Name(holder), "update"), args)):
+            for each in args:
                 yield from _of_a_dictionary(node, each, holder)
         case ast.AnnAssign(target, _, ast.expr() as value):
             yield from _written(node, ast.Assign([target], value))
@@ -154,17 +163,12 @@ def _defaults(node: ast.stmt) -> Iterator[tuple[ast.expr, ast.expr]]:
 
 def _of_a_dictionary(node: ast.stmt, value: ast.expr, holder: str) -> Iterator[Statement]:
     """`{"dW1": X.T @ dZ1}` writes dW1; what is a name already is collected, and anything else is no gradient."""
-    match value:
-        case ast.Dict(keys, values):
-            pairs = [(key.value, each) for key, each in zip(keys, values, strict=True) if isinstance(key, ast.Constant)]
-        case ast.Call(ast.Name("dict"), [], keywords):
-            pairs = [(each.arg, each.value) for each in keywords]
-        case _:
-            return
-    for key, each in pairs:
-        if isinstance(each, ast.Constant) or is_note(str(key)):
+    if not isinstance(value, ast.Dict):
+        return
+    for key, each in zip(value.keys, value.values, strict=True):
+        if not isinstance(key, ast.Constant) or isinstance(each, ast.Constant) or is_note(str(key.value)):
             continue
-        target = ast.Name(of_it(str(key), holder), ast.Store())
+        target = ast.Name(of_it(str(key.value), holder), ast.Store())
         for statement in _written(node, ast.Assign([target], each)):
             yield replace(statement, collects=isinstance(each, ast.Name))
 
