@@ -749,7 +749,51 @@ for W, A, i in zip(reversed(weights), acts[::-1][1:], [2, 1, 0]):
     dbs[i] = delta.sum(axis=0, keepdims=True)
     delta = delta @ W.T * A * (1 - A)
 """
+OF_ITS_LAST = """
+weights, biases = [W1, W2, W3], [b1, b2, b3]
+zs, acts = [], [X]
+for w, b in zip(weights, biases):
+    z = acts[-1] @ w + b
+    zs.append(z)
+    acts.append(sigmoid(zs[-1]))
+delta = (acts[-1] - y) * acts[-1] * (1 - acts[-1])
+dW3 = acts[-2].T @ delta
+delta = (delta @ weights[-1].T) * acts[-2] * (1 - acts[-2])
+dW2 = acts[-3].T @ delta
+"""
+OF_TWO_WAYS = """
+acts = [X]
+for l in range(3):
+    z = acts[-1] @ weights[l] + biases[l]
+    if l < 2:
+        acts.append(sigmoid(z))
+    else:
+        acts.append(1 / (1 + np.exp(-z)))
+delta = (acts[-1] - y) * acts[-1] * (1 - acts[-1])
+dW3 = acts[-2].T @ delta
+"""
+OF_HIDDEN_ONES = """
+acts = [X]
+for w, b in zip([W1, W2], [b1, b2]):
+    acts.append(sigmoid(acts[-1] @ w + b))
+A3 = sigmoid(acts[-1] @ W3 + b3)
+delta = (A3 - y) * A3 * (1 - A3)
+dW3 = acts[-1].T @ delta
+delta = (delta @ W3.T) * acts[-1] * (1 - acts[-1])
+dW2 = acts[-2].T @ delta
+"""
 OVER_LAYERS = {
+    "the last one in each turn": (OF_ITS_LAST, DEEP, "dY3 dW3 dY2 dW2"),
+    "one of two ways": (OF_TWO_WAYS, DEEP, "dY3 dW3"),
+    "a list from 0 beside one from 1": (
+        (
+            "zs = []\ndW = [None] * 4\nzs.append(X @ W1 + b1)\nA1 = sigmoid(zs[-1])\nzs.append(A1 @ W2 + b2)\n"
+            "A2 = sigmoid(zs[-1])\ndW[3] = A2.T @ dY3\ndW[2] = A1.T @ dY2\ndW[1] = X.T @ dY1"
+        ),
+        DEEP,
+        "dW3 dW2",
+    ),
+    "hidden layers alone": (OF_HIDDEN_ONES, DEEP, "dY3 dW3 dY2 dW2"),
     "Nielsen": (NIELSEN, DEEP_ALONE, "dw3 db3 dw2 db2 dw1 db1"),
     "lists": (ROWS_OF_LISTS, DEEP, "dW3 db3 dW2 db2 dW1 db1"),
     "dictionaries": (OF_DICTIONARIES, DEEP, "dW3 db3 dW2 db2 dW1 db1"),
@@ -781,6 +825,8 @@ def test_a_loop_over_layers_is_judged_turn_by_turn(text, problem, of):
         (ROWS_OF_LISTS, "dbs[i] = delta.sum(", "dbs[i] = delta.mean(", "db3", ""),
         (OF_DICTIONARIES, "if l == L", "if l == 1", "", "cannot be told: what is W4?"),
         (OF_DICTIONARIES, "dZ @ params", "dA @ params", "dH2", "used where dZ was meant"),
+        (OF_ITS_LAST, "acts[-2].T", "acts[-1].T", "dW3", "used where A2 was meant"),
+        (OF_HIDDEN_ONES, "dW2 = acts[-2].T", "dW2 = acts[-1].T", "dW2", "A2 used where H1 was meant"),
         (OF_A_CHOICE, "deltas[l + 1] @ weights[l + 1].T", "deltas[l + 1] @ weights[l].T", "dH2", "it stops with"),
     ],
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from backprop_lab.homework.names import A_GRADIENT, A_STATE, HELD_OUT, INPUTS, RATES, TARGETS, WEIGHTS
-from backprop_lab.homework.spellings import A_PARAMETER, FROM_X, PARAMETERS, bare
+from backprop_lab.homework.spellings import A_PARAMETER, FROM_X, PARAMETERS, appends, bare
 from backprop_lab.nn.forms import is_written
 
 NOTES = r"[\w.]*(?:loss|cost|hist|err|acc)\w*"  # a list of what has come of each turn
@@ -222,7 +222,8 @@ class Once(ast.NodeTransformer):
                     f"write `{kept} = {text}`"
                 )
             return self._handed_over(node, node.value) or _passed(node)
-        return None if isinstance(node.value, ast.Name | ast.Attribute) or only_shows(node) else node
+        is_kept = appends(node.value) or not only_shows(node)  # of a list that grows, each turn has another last entry
+        return node if is_kept and not isinstance(node.value, ast.Name | ast.Attribute) else None
 
     def visit(self, node: ast.AST) -> Any:
         is_idle = isinstance(node, ast.Global | ast.Nonlocal | ast.Delete | ast.Assert)
@@ -241,6 +242,8 @@ class Once(ast.NodeTransformer):
         match statement:
             case ast.Return(value):
                 return asks or value is None
+            case ast.Expr(value) if appends(value) and not asks:
+                return False
             case ast.If(_, body, orelse):
                 return all(self._does_nothing(each, within, asks) for each in (*body, *orelse))
             case ast.Assign() | ast.AugAssign() if {*_stored(statement)} <= RATES or self.is_idle(statement, within):

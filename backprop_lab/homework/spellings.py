@@ -2,10 +2,11 @@
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 STATES = re.compile(r"[mvs]|\w*(vel|mom|hat|corr)\w*", re.IGNORECASE)  # a dictionary of what is remembered
 FROM_X = ("activations", "acts")  # a list that begins with X, to which the others are appended
+GROWING = {*FROM_X, "zs"}
 A_LIST = re.compile(  # one entry for each layer; of activations, X comes first
     r"(?P<of>(?:(?:d|grads?|delta)?_?)[WwbZz])(?:s|eights|iases)|(?:nabla|grads?)_(?P<nabla>[Wwb])|(?P<delta>delta)s|"
     + "|".join(FROM_X)
@@ -100,6 +101,46 @@ def _lists_in(tree: ast.Module) -> dict[str, list[str] | None]:
     return found
 
 
+def _grown(tree: ast.Module) -> dict[int, int]:
+    """The place of each `acts[-1]`, counted from the start, where the text itself appends to such a list.
+
+    Of what an `if` appends, one way is counted.
+    """
+    found, size, nodes = dict[int, int](), dict[str, int](), [*_inner_first(tree)]
+    grow = {bare(each.func.value) for each in nodes if appends(each)}  # type: ignore[attr-defined]
+    for each in nodes:
+        match each:
+            case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)):
+                pairs = zip(targets, values, strict=False)
+                size |= {bare(one): len(value.elts) for one, value in pairs if isinstance(value, ast.List)}
+            case ast.Assign([one], ast.List(elements)):
+                size[bare(one)] = len(elements)
+            case ast.Call(ast.Attribute(holder)) if appends(each) and bare(holder) in size:
+                size[bare(holder)] += 1
+            case ast.For() | ast.While():  # nobody knows how many turns it has
+                size.clear()
+            case ast.Subscript(holder, ast.UnaryOp(ast.USub(), ast.Constant(int(back)))) if bare(holder) in grow:
+                if back <= (entries := size.get(bare(holder), 0)):
+                    found[id(each)] = entries - back
+    return found
+
+
+def appends(node: ast.AST) -> bool:
+    """Whether it appends to a list that has one value for each layer."""
+    match node:
+        case ast.Call(ast.Attribute(holder, "append"), [_]):
+            return bare(holder) in GROWING
+    return False
+
+
+def _inner_first(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes in the order in which they are worked out."""
+    parts = node.body if isinstance(node, ast.If) else ast.iter_child_nodes(node)
+    for each in parts:
+        yield from _inner_first(each)
+    yield node
+
+
 class InLayers(ast.NodeTransformer):
     """`dWs[0]` as dW1, or `dWs[1]` where none has a 0; `dWs[-1]` is of the last layer; `activations[0]` is X.
 
@@ -109,14 +150,14 @@ class InLayers(ast.NodeTransformer):
     def __init__(self, tree: ast.Module, last: int, given: Mapping[str, list[str]]) -> None:
         self.names = dict[int, str]()
         places = list[tuple[ast.Subscript, str, int]]()
-        lists = _lists_in(tree) | dict(given)
+        lists, grown = _lists_in(tree) | dict(given), _grown(tree)
         sizes = {len(each) for each in lists.values() if each}
         for each in ast.walk(tree):
             match each:
                 case ast.BinOp(right=ast.Constant(int(size))) if is_to_be_filled(each):  # [None] * size
                     sizes.add(size)
                 case ast.Subscript(holder, ast.Constant(int(at)) | ast.UnaryOp(ast.USub(), ast.Constant(int(at)))):
-                    name, at = bare(holder), at if isinstance(each.slice, ast.Constant) else -at
+                    name, at = bare(holder), at if isinstance(each.slice, ast.Constant) else grown.get(id(each), -at)
                     if -len(listed := lists.get(name) or []) <= at < len(listed):
                         self.names[id(each)] = listed[at]
                     elif lists.get(name, []) is None:
@@ -126,11 +167,12 @@ class InLayers(ast.NodeTransformer):
                         places.append((each, of, at))
                     elif name in lists and A_SHORT_LIST.fullmatch(name):
                         places.append((each, "A" if name == "a" else name, at))
-        counted = {at for _, of, at in places if of != "A" and at >= 0}
+        counted = {at for each, of, at in places if of != "A" and at >= 0 and id(each) not in grown}
         first = 1 if last in sizes or (last and last not in counted) else 1 - min(counted, default=1)
         for each, of, at in places:
             if first in (0, 1) and (at >= 0 or last):
-                layer = at + first * (of != "A") if at >= 0 else last + 1 + at
+                begins = 0 if of == "A" else 1 if id(each) in grown else first
+                layer = at + begins if at >= 0 else last + 1 + at
                 self.names[id(each)] = "X" if of == "A" and not layer else f"{of}{layer}"
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:

@@ -20,6 +20,7 @@ from backprop_lab.homework.spellings import (
     InLayers,
     Plain,
     WithBraces,
+    appends,
     as_python,
     bare,
     is_to_be_filled,
@@ -102,6 +103,12 @@ def _statements(node: ast.stmt, script: _Script) -> Iterator[Statement]:
         case ast.Assign() | ast.AugAssign() | ast.Expr() if is_given(node):
             return
         case ast.Expr(ast.Call(ast.Attribute(_, "append"), [ast.Name() | ast.Attribute() | ast.Subscript()])):
+            return
+        case ast.Expr(value) if appends(value):
+            return
+        case ast.If(body=lines, orelse=others) | ast.For(body=lines, orelse=others) if all(
+            isinstance(each, ast.Expr) and appends(each.value) for each in (*lines, *others)
+        ):
             return
         case ast.Assign([_], value) if is_to_be_filled(value):
             return
