@@ -68,6 +68,7 @@ def in_a_loop(more="", before="", head="for epoch in range(1000):", turn=TURN):
     return f"{before}{head}\n{indented(turn)}{indented(more)}"
 
 
+OF_A_BATCH = TURN.replace("X", "Xb").replace("- y)", "- yb)")
 OF_A_TURN = "dW1 db1 dW2 db2 W1_new b1_new W2_new b2_new"
 RIGHT = {  # what is right as it stands, its problem, and what is judged in it
     "a bias that begins at 0": (
@@ -191,6 +192,40 @@ RIGHT = {  # what is right as it stands, its problem, and what is judged in it
         in_a_loop(
             head="for i in range(0, len(X), 32):",
             turn="Xb, yb = X[i:i+32], y[i:i+32]\n" + TURN.replace("X", "Xb").replace("- y)", "- yb)"),
+        ),
+        RELU,
+        OF_A_TURN,
+    ),
+    "batches of an order": (
+        in_a_loop(
+            before="perm = np.random.permutation(len(X))\n",
+            head="for i in range(0, len(X), 2):",
+            turn="idx = perm[i:i + 2]\nXb, yb = X[idx], y[idx]\n" + OF_A_BATCH,
+        ),
+        RELU,
+        OF_A_TURN,
+    ),
+    "batches of an order, at once": (
+        in_a_loop(
+            before="perm = np.random.permutation(len(X))\nX_all = X[perm]\n",
+            head="for i in range(0, len(X), 2):",
+            turn="Xb = X[perm[i:i + 2]]\nyb = y[perm[i:i + 2]]\nn = len(Xb)\n" + OF_A_BATCH,
+        ),
+        RELU,
+        OF_A_TURN,
+    ),
+    "batches of what is shuffled": (
+        in_a_loop(
+            turn="perm = np.random.permutation(len(X))\nX = X[perm]\ny = y[perm]\n"
+            + in_a_loop(head="for i in range(0, len(X), 2):", turn="Xb, yb = X[i:i+2], y[i:i+2]\n" + OF_A_BATCH)
+        ),
+        RELU,
+        OF_A_TURN,
+    ),
+    "a batch, and then the loss of all": (
+        in_a_loop(
+            "loss = np.sum((np.maximum(X @ W1 + b1, 0) @ W2 + b2 - y) ** 2)\nprint(loss)",
+            turn="idx = np.random.choice(len(X), 2)\nXb, yb = X[idx], y[idx, :]\n" + OF_A_BATCH,
         ),
         RELU,
         OF_A_TURN,
@@ -634,6 +669,49 @@ def test_a_number_that_has_the_name_of_a_value_is_no_name_for_it():
 def test_a_loop_that_undoes_what_it_does_is_told_so(text, sentence):
     with pytest.raises(ValueError, match=sentence):
         check_lines(text, MOVING if "vW1" in text else SECOND if "t += 1" in text else RELU)
+
+
+@pytest.mark.parametrize(
+    ("cut", "right", "wrong", "sentence"),
+    [
+        (
+            "Xb, yb = X[idx], y[idx]",
+            "dW1 = Xb.T",
+            "dW1 = X.T",
+            "line 11, `dW1 = X.T @ dz1`, uses all of X, and line 4 ",
+        ),
+        ("Xb, yb = X[idx], y[idx]", "(out - yb)", "(out - y)", "uses all of y, and line 4 uses Xb, with the samples "),
+        (
+            "Xb, yb = X[idx], y[:2]",
+            "",
+            "",
+            "line 7, `dout = .*uses yb, with the samples .:2., and line 4 uses Xb, with",
+        ),
+        (
+            "X = X[idx]\n    Xb, yb = X[:2], y[:2]",
+            "",
+            "",
+            "uses Xb, with the samples .idx..:2.: each turn needs the same",
+        ),
+        ("Xb = X[idx]", "- yb)", "- y[:2])", r"uses y\[:2\], and line 4 uses Xb, with the samples .idx.: each turn"),
+    ],
+)
+def test_a_turn_that_takes_other_samples_of_x_than_of_y_is_told_so(cut, right, wrong, sentence):
+    drawn = f"idx = np.random.choice(len(X), 2)\n{cut}\n".replace("    ", "")
+    with pytest.raises(ValueError, match=sentence):
+        check_lines(in_a_loop(turn=drawn + (OF_A_BATCH.replace(right, wrong) if right else OF_A_BATCH)), RELU)
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        "Xb, yb = X[:, idx], y[idx]\n" + OF_A_BATCH,  # samples are columns in one of them
+        "Xb, yb = X[idx], X[idx + 1]\n" + OF_A_BATCH,  # what comes next
+        "dW2 = H1.T @ dy_pred\nW2 -= lr * dW2 + 0 * X[0:3].T @ y[1:4] * 0",  # parts
+    ],
+)
+def test_batches_that_may_go_together_are_not_told_that_they_do_not(turn):
+    assert check_lines(in_a_loop(turn=turn), RELU).lines
 
 
 def test_of_several_rates_each_run_may_begin_anew():

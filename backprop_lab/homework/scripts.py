@@ -25,7 +25,8 @@ READS = re.compile(
 WRITTEN_DOWN = re.compile(r"\[|(np|numpy)\.(array|zeros|ones)\(")
 BEGINS = re.compile(r"(self\.)?([Ww](eights?)?|b(ias)?|theta)\d* = (0|0\.0)")
 OF_TIME = {"epoch", "e", "i", "t", "it", "step", "iteration", "decay", "decay_rate", "epochs", "num_epochs", "n_epochs"}
-PLACES = {"idx", "inds", "indices", "batch_mask", "perm", "batch"}
+PLACES = {"idx", "inds", "ids", "indices", "batch_mask", "perm", "permutation", "order", "shuffle", "batch"}
+PLACES |= {"batch_idx", "batch_indices", "batch_ids"}
 DATA = INPUTS | TARGETS | HELD_OUT
 
 
@@ -50,6 +51,7 @@ def is_given(node: ast.stmt) -> bool:
         return {*_loaded(value)} <= RATES | OF_TIME | {"np", f"{name}0", f"initial_{name}"}
     is_none = isinstance(value, ast.Constant) and value.value is None and not A_GRADIENT.fullmatch(name)
     is_cut = name.lower() in DATA and _is_cut_from_data(value)
+    is_cut = is_cut or (name in PLACES and isinstance(value, ast.Subscript) and bare(value.value) in PLACES)
     is_held = A_PARAMETER.fullmatch(name) or name.lower() in DATA | WEIGHTS
     return is_none or is_cut or bool(is_held and WRITTEN_DOWN.match(ast.unparse(value)))
 
@@ -61,7 +63,7 @@ def _is_cut_from_data(value: ast.expr) -> bool:
     match value:
         case ast.Subscript(of, ast.Slice() | ast.Tuple([ast.Slice(), ast.Slice()]) | ast.Constant(str())):
             return bare(of).lower() in DATA
-        case ast.Subscript(of, ast.Name(name)):
+        case ast.Subscript(of, ast.Name(name) | ast.Subscript(ast.Name(name), ast.Slice())):
             return name in PLACES and bare(of).lower() in DATA
         case ast.Name(name):
             return name == "data"

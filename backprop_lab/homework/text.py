@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from backprop_lab.feedback.answers import a_kind
+from backprop_lab.homework.batches import check_batches
 from backprop_lab.homework.loops import BY_RUNNING, Unrolled
 from backprop_lab.homework.scripts import Once, is_given, is_note, writes_layers
 from backprop_lab.homework.spellings import (
@@ -60,6 +61,7 @@ def statements_in(text: str, last: int, lists: Mapping[str, list[str]] = NONE) -
     except SyntaxError as error:
         line = (error.text or "").strip()
         raise ValueError(f"line {error.lineno}, `{line}`, is not Python: {error.msg}") from None
+    check_batches(tree.body, {})
     once = Once(tree, last)
     tree = Unrolled(once.visit(tree), last).visit(tree)
     name_gradients(tree)
