@@ -714,6 +714,23 @@ def test_batches_that_may_go_together_are_not_told_that_they_do_not(turn):
     assert check_lines(in_a_loop(turn=turn), RELU).lines
 
 
+OF_ONE_LAYER = [
+    (
+        "class Dense:\n    def forward(self, x):\n        self.x = x\n        return x @ self.W + self.b\n"
+        "    def backward(self, dout):\n        self.dW = self.x.T @ dout\n        self.db = dout.sum(axis=0)\n"
+        "        return dout @ self.W.T"
+    ),
+    "def affine_backward(dout, cache):\n    x, w, b = cache\n    dw = x.T @ dout\n    return dout @ w.T, dw",
+]
+
+
+@pytest.mark.parametrize("text", OF_ONE_LAYER)
+def test_the_backward_pass_of_one_layer_is_not_held_against_a_network_of_two(text):
+    with pytest.raises(ValueError, match=r"is for one layer, and this network has 2: only lines .* diagnose runs any"):
+        check_lines(text, RELU)
+    assert check_lines(text, LINE).ok is not False
+
+
 def test_of_several_rates_each_run_may_begin_anew():
     runs = "for lr in (0.1, 0.01):\n    W1 = np.random.randn(3, 4)\n" + indented(in_a_loop())
     assert check_lines(runs, RELU).ok

@@ -6,6 +6,7 @@ names is its turns. Functions that the text defines and calls, such as the slope
 """
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -48,6 +49,7 @@ TAKEN = (ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare
     ast.expr_context, ast.IfExp, ast.Assign, ast.AugAssign)  # fmt: skip
 OF_HELPERS = (ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.If, ast.Expr, ast.Pass)
 NONE: Mapping[str, list[str]] = MappingProxyType({})
+OF_A_LAYER = re.compile("(?:d|grad_?)_?(?:[WwBb]|weights?|bias(?:es)?)")
 Helpers = Mapping[str, ast.FunctionDef]
 
 
@@ -67,6 +69,8 @@ def statements_in(text: str, last: int, lists: Mapping[str, list[str]] = NONE) -
     name_gradients(tree)
     InLayers(tree, last, lists).visit(tree)
     script = _Script(_helpers(tree, once.judged, last), once.is_idle)
+    if last > 1:
+        _check_layers(tree, script, last)
     return [*in_turn([_with(script.helpers, each) for each in _followed(tree.body, script)])]
 
 
@@ -74,6 +78,20 @@ def statements_in(text: str, last: int, lists: Mapping[str, list[str]] = NONE) -
 class _Script:
     helpers: Helpers
     is_idle: Callable[[ast.stmt], bool]
+
+
+def _check_layers(tree: ast.AST, script: _Script, last: int) -> None:
+    """Raise ValueError for the backward pass of one layer, whichever it is, where a network has several."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name not in script.helpers:
+            parts, text = [*ast.walk(node)], ast.unparse(node)
+            written = {bare(each) for each in parts if isinstance(each, ast.Name | ast.Attribute) and is_written(each)}
+            is_of_all = re.search(r"[A-Za-z_]\d", text) or ast.For in map(type, parts)
+            if any(map(OF_A_LAYER.fullmatch, written)) and not is_of_all:
+                raise ValueError(
+                    f"line {node.lineno}, `{text.splitlines()[0]}`, is for one layer, and this network has {last}: "
+                    f"only lines that say which layer they are of are followed, such as `dW1 = ...`; {BY_RUNNING}"
+                )
 
 
 def _followed(nodes: Sequence[ast.stmt], script: _Script) -> Iterator[Statement]:
