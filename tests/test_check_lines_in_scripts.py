@@ -731,6 +731,25 @@ def test_the_backward_pass_of_one_layer_is_not_held_against_a_network_of_two(tex
     assert check_lines(text, LINE).ok is not False
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "A0 = np.hstack((np.ones((len(X), 1)), X))",
+        "A0 = np.c_[X, np.ones(len(X))]",
+        "A0 = np.concatenate([np.ones_like(X[:, :1]), X], axis=1)",
+        "A0 = np.insert(X, 0, 1, axis=1)",
+    ],
+)
+def test_a_column_of_ones_for_the_bias_is_not_told_to_lack_a_bias(line):
+    text = f"{line}\nz1 = A0 @ Theta1.T\ndTheta1 = dY1.T @ A0"
+    with pytest.raises(
+        ValueError, match=r"line 1, .* adds ones for a bias, which has a name of its own in this problem"
+    ):
+        check_lines(text, RELU)
+    without = Problem(Network([Linear(drawn((3, 1)))]), MeanSquaredError(), drawn((6, 3)), drawn((6, 1)), 0.1)
+    assert check_lines(line.replace("A0", "X") + "\ndW1 = X.T @ dy_pred", without).lines
+
+
 def test_of_several_rates_each_run_may_begin_anew():
     runs = "for lr in (0.1, 0.01):\n    W1 = np.random.randn(3, 4)\n" + indented(in_a_loop())
     assert check_lines(runs, RELU).ok
