@@ -1899,6 +1899,7 @@ SHARED = [  # a text in which one array has two names, what cannot be told, and 
         "line 2, `W2 -= lr * dW2`, changes W2_old too: since line 1, W2 and W2_old are one array",
     ),
     ("v = dY2.T\nv *= 3\ndW2 = H1.T @ dY2", SOFTMAX, "dW2", "v and dY2 are one array"),
+    ("v = dY2\nv -= y\nv *= 3\ndW2 = H1.T @ dY2", SOFTMAX, "dW2", "line 2, `v -= y`, changes dY2 too"),
     ("v = dY2[1:]\nv *= 3\ndW2 = H1.T @ dY2", SOFTMAX, "dW2", "v and dY2 are one array"),
     ("v = dY2.reshape(-1)\nv *= 3\nu = 2 * dY2\ndW2 = H1.T @ u / 2", SOFTMAX, "dW2", "v and dY2 are one array"),
     ("vW1 = dW1\nvW1 *= 0.9\nW1 -= lr * dW1", SOFTMAX, "W1_new", "changes dW1 too"),

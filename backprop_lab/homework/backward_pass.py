@@ -170,7 +170,7 @@ class Pass:
 
     def _change_others(self, statement: Statement) -> None:
         """Of the other names of an array that is changed, nobody knows whether that is meant."""
-        self.changed |= dict(statement.changes)
+        self.changed = dict(statement.changes) | self.changed  # of several lines, the first is told
         if self.names[0].is_of_a_parameter(statement.name):  # another such gradient stays what it has become
             for found in self.found:
                 note = dict(statement.changes).get(found.name, "")
