@@ -214,6 +214,21 @@ RIGHT = {  # what is right as it stands, its problem, and what is judged in it
         RELU,
         OF_A_TURN,
     ),
+    "batches of what is shuffled under another name": (
+        in_a_loop(
+            turn="perm = np.random.permutation(len(X))\nX_shuffled, y_s = X[perm], y[perm]\n"
+            + in_a_loop(
+                head="for i in range(0, len(X), 2):", turn="Xb, yb = X_shuffled[i:i+2], y_s[i:i+2]\n" + OF_A_BATCH
+            )
+        ),
+        RELU,
+        OF_A_TURN,
+    ),
+    "a batch, after a look at all samples under the same names": (
+        in_a_loop(turn=FORWARD + "i = np.random.choice(len(X), 2)\nXb, yb = X[i], y[i]\n" + OF_A_BATCH),
+        RELU,
+        OF_A_TURN,
+    ),
     "batches of what is shuffled": (
         in_a_loop(
             turn="perm = np.random.permutation(len(X))\nX = X[perm]\ny = y[perm]\n"
@@ -746,6 +761,8 @@ def test_a_column_of_ones_for_the_bias_is_not_told_to_lack_a_bias(line):
         ValueError, match=r"line 1, .* adds ones for a bias, which has a name of its own in this problem"
     ):
         check_lines(text, RELU)
+    pieces = "dWb = Xb.T @ dY1\ndW1, db1 = dWb[:-1], dWb[-1]"
+    assert check_lines(f"Xb = np.c_[X, np.ones(len(X))]\n{pieces}", RELU).ok is True
     without = Problem(Network([Linear(drawn((3, 1)))]), MeanSquaredError(), drawn((6, 3)), drawn((6, 1)), 0.1)
     assert check_lines(line.replace("A0", "X") + "\ndW1 = X.T @ dy_pred", without).lines
 

@@ -62,6 +62,8 @@ def _used(lines: Sequence[tuple[ast.Assign | ast.AugAssign, Rows]]) -> list[Used
         written = {name for one in targets for name in _names(one)}
         is_used = any(name in needed or A_GRADIENT.fullmatch(name) for name in written)
         if is_used and not any(name.lower() in DATA for name in written):
+            if isinstance(line, ast.Assign) and all(isinstance(one, ast.Name) for one in targets):
+                needed -= written  # what it was before is not used
             needed |= {*_names(line.value)}
             found += [(line, name, each) for name, each in _data_in(line.value, rows) if each is not None]
     return found[::-1]

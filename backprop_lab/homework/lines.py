@@ -5,7 +5,7 @@ How the arrays are laid out, and what doubtful names mean, is found out by tryin
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,10 +17,9 @@ from backprop_lab.feedback.check import Feedback, check_function
 from backprop_lab.homework.backward_pass import MASKS, Pass
 from backprop_lab.homework.blame import best_pass
 from backprop_lab.homework.found import SAME, Found, turned
-from backprop_lab.homework.loops import BY_RUNNING
 from backprop_lab.homework.names import COUNTS, Layout, Names
 from backprop_lab.homework.resemblance import times
-from backprop_lab.homework.statements import Statement
+from backprop_lab.homework.statements import check_biases
 from backprop_lab.homework.text import statements_in
 from backprop_lab.homework.trials import layouts, one_after_the_other, others, with_gradients
 from backprop_lab.homework.words import in_their_words, parts_of, read_in
@@ -32,9 +31,6 @@ from backprop_lab.step.trace import Trace, trace
 
 PUT = re.compile(r"(?:`([^`]+)`|(\w+(?:(?:, | and )\w+)*)) (?:used (?:where|in place of)|in place of)")
 COMPARES = re.compile("[<>]|where|maximum|minimum|clip|abs|sign")
-ONES = re.compile(  # beside something else in one array
-    r"(?:[hv]stack|column_stack|concatenate|\b[cr]_)\b(?!.*zeros).*\bones(?:_like)?\(|\binsert\(\w+, 0, 1\b"
-)
 A_PRODUCT = re.compile(r"@|\b(?:dot|matmul|einsum)\(")
 
 
@@ -110,7 +106,6 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     _check_names(own, problem, given)
     lists = {name: [*value] for name, value in own.items() if isinstance(value, list | tuple)}
     statements = statements_in(text, Names(problem, given, Layout(), {}).last, lists)
-    _check_biases(statements, problem)
     problem, given = with_gradients(problem, given, own, statements)
     traces = [given, *others(problem)]
     used = {name for each in statements for name in (each.name, *each.reads)}
@@ -124,8 +119,7 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
         return found
 
     best = usual = None
-    passing = one_after_the_other(problem, given, statements)
-    for layout in (replace(each, passing=passing) for each in layouts(given, used)):
+    for layout in layouts(given, used, one_after_the_other(problem, given, statements)):
         tried = best_pass(statements, problem, traces, layout, own)
         is_updated = any(each.of == f"{name}_new" for each in tried.found for name in problem.parameters)
         if (layout.columns and not _speak_for_columns(tried, usual)) or (layout.velocity and not is_updated):
@@ -136,6 +130,8 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
             break
     assert best is not None
     best = guessed(best, traces)
+    if best.cost != (0, 0):
+        check_biases(statements, problem)
     only_so, layout = dict[int, str](), best.names[0].layout
     for is_turned, usual_one, words in (
         (layout.columns, replace(layout, columns=False), ", with samples as columns"),
@@ -187,16 +183,6 @@ def _check_names(own: Mapping[str, Any], problem: Problem, given: Trace) -> None
                     f"say what {name} is by its name in this problem, names={{{name!r}: {meant!r}}}, and not by its "
                     "numbers: the lines are tried with others too"
                 )
-
-
-def _check_biases(statements: Sequence[Statement], problem: Problem) -> None:
-    """Raise ValueError for a column of ones that has the bias in it, where the problem has biases of their own."""
-    is_apart = not isinstance(problem, Program) and any(name.startswith("b") for name in problem.parameters)
-    if each := next((each for each in statements if is_apart and ONES.search(each.text)), None):
-        raise ValueError(
-            f"line {each.line}, `{each.text}`, adds ones for a bias, which has a name of its own in this problem: "
-            f"only that is followed here, as in `X @ W1 + b1`; {BY_RUNNING}"
-        )
 
 
 def _speak_for_columns(tried: Pass, usual: Pass | None) -> bool:

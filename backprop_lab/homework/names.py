@@ -15,8 +15,9 @@ from backprop_lab.step.trace import Trace
 
 BEFORE, AFTER = {"z", "y", "s", "net", "lin", "pre"}, {"a", "h", "o", "out", "act", "hidden"}
 INPUTS, TARGETS = {"x", "inputs", "data", "features"}, {"y", "t", "target", "targets", "labels", "y_true", "onehot"}
-INPUTS |= {"x_train", "train_x", "x_batch", "batch_x", "xb", "x_b", "x_mini"}
-TARGETS |= {"y_train", "train_y", "y_batch", "batch_y", "yb", "y_b", "y_mini"}
+OF_A_PART = ("train", "batch", "mini", "shuffled", "shuf", "perm")  # what data are called beside `X_b`, `batch_X`
+INPUTS |= {"xb", "x_b", "x_s"} | {name for each in OF_A_PART for name in (f"x_{each}", f"{each}_x")}
+TARGETS |= {"yb", "y_b", "y_s"} | {name for each in OF_A_PART for name in (f"y_{each}", f"{each}_y")}
 HELD_OUT = {"x_test", "y_test", "x_val", "y_val", "x_dev", "y_dev", "test_x", "test_y"}
 PREDICTED = {"y_hat", "yhat", "y_pred", "pred", "preds", "prediction", "predictions", "out", "output", "o", "al"}
 PROBABILITIES, SCORES = {"probs", "prob", "p", "softmax"}, {"scores", "logits", "zl"}

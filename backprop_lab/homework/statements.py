@@ -15,11 +15,16 @@ import numpy as np
 from backprop_lab.homework.loops import BY_RUNNING
 from backprop_lab.homework.names import A_GRADIENT
 from backprop_lab.homework.spellings import A_PARAMETER
+from backprop_lab.step.problem import Problem
+from backprop_lab.step.program import Program
 
 FUNCTIONS = {each.__name__: each for each in (len, range, float, int, abs, sum, max, min, round, list, tuple, pow)}
 # What a line finds without asking for it: NumPy imports the code of `mean` and `sum` when they are first called.
 SCOPE = {"__builtins__": {"__import__": __import__}, "np": np, "numpy": np, "math": math, **FUNCTIONS}
 A_LITTLE = 1e-6  # that somebody adds so that nothing is divided by 0
+ONES = re.compile(  # beside something else in one array
+    r"(?:[hv]stack|column_stack|concatenate|\b[cr]_)\b(?!.*zeros).*\bones(?:_like)?\(|\binsert\(\w+, 0, 1\b"
+)
 
 
 @dataclass(frozen=True)
@@ -122,3 +127,13 @@ def without_a_little_more(statement: Statement) -> Statement:
     if statement.calls or not divides:
         return statement
     return replace(statement, code=compiled(_WithoutALittleMore().visit(ast.parse(statement.text)).body))
+
+
+def check_biases(statements: Sequence[Statement], problem: Problem) -> None:
+    """Raise ValueError for a column of ones that has the bias in it, where the problem has biases of their own."""
+    is_apart = not isinstance(problem, Program) and any(name.startswith("b") for name in problem.parameters)
+    if each := next((each for each in statements if is_apart and ONES.search(each.text)), None):
+        raise ValueError(
+            f"line {each.line}, `{each.text}`, adds ones for a bias, which has a name of its own in this problem: "
+            f"only that is followed here, as in `X @ W1 + b1`; {BY_RUNNING}"
+        )
