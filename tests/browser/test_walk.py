@@ -114,6 +114,7 @@ def test_on_a_phone_a_step_is_in_sight_with_what_goes_into_it(new_context, tmp_p
         assert (is_wider, seen) == (True, [True, True]), step.name
     page.get_by_text("Values as a table").click()
     tables = page.locator("details > .bpl-tables")
+    tables.locator("caption").first.wait_for()
     assert tables.evaluate("it => it.scrollWidth > it.clientWidth && (it.scrollLeft = 50)") == 50
     page.locator(".bpl-do-restart").click()
     for room in (".bpl-timeline", ".bpl-map"):
