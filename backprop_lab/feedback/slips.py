@@ -25,7 +25,7 @@ from backprop_lab.feedback.changes import (
     written_out,
 )
 from backprop_lab.feedback.function_code import asked_for, compiled, shows, values_in
-from backprop_lab.feedback.rule_lines import made_with
+from backprop_lab.feedback.rule_lines import SLOPES, made_with
 from backprop_lab.nn.forms import expressions, of_form, untransposed
 from backprop_lab.nn.lines import is_a_line_of_ours, names_in, tree_of
 from backprop_lab.step.trace import Trace
@@ -154,7 +154,7 @@ def _changes(
     for part, put in parts[1:]:  # around all it would give it away
         has_names = any(isinstance(each, ast.Name) for each in ast.walk(part))
         if isinstance(part, ast.BinOp) and not isinstance(part.op, ast.Pow) and has_names:
-            is_slope = any(of_form(ast.unparse(part), form) for form in ("{Y} * (1 - {Y})", "1 - {Y}**2"))
+            is_slope = any(of_form(ast.unparse(part), form) for form in SLOPES.values())
             for template, what in AROUND_A_PART.items():
                 put(tree_of(template.format(ast.unparse(part))))
                 is_twice = is_slope and what == "a square"

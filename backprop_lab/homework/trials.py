@@ -78,7 +78,7 @@ def _drawn(data: Array, rng: np.random.Generator) -> Array:
     return np.asarray(rng.standard_normal(data.shape))
 
 
-def layouts(given: Trace, used: set[str], passing: frozenset[str] = frozenset()) -> Iterator[Layout]:
+def layouts(given: Trace, used: set[str], passing: frozenset[str]) -> Iterator[Layout]:
     """Every layout that may make a difference, the likeliest first."""
     y, names = np.asarray(given.get("y", 0)), Names(given.problem, given, Layout(), {})
     can_be_labels = y.ndim == 2 and y.shape[1] > 1 and np.isin(y, (0, 1)).all()
