@@ -150,6 +150,18 @@ def test_a_wrong_factor_in_all_gradients_of_any_course_is_named(course):
             assert not is_told or sentence in found[name].sentence, (name, found)
 
 
+@pytest.mark.parametrize("order", ["W2 b2 W1 b1", "W1 W2 b1 b2", "W2 W1 b2 b1"])
+def test_a_gradient_in_the_place_of_another_is_told_whose_it_is(order):
+    """As where a list has another order than the parameters, of the same shapes or of others."""
+    for hidden in (3, 4):
+        loss, parameters = two_square_layers(hidden)
+        gradients = loss(parameters)[1]
+        found = diagnose(alone(loss), parameters, [gradients[name] for name in order.split()])
+        for name, given in zip(parameters, order.split(), strict=True):
+            is_right = name == given
+            assert found[name].sentence == ("right" if is_right else f"wrong: this is the gradient of {given}"), found
+
+
 def test_of_several_gradients_only_the_wrong_one_is_called_wrong():
     loss, parameters, gradients = right(two_layer_net)
     for name in parameters:
@@ -393,6 +405,72 @@ def test_a_loss_that_reads_its_numbers_from_elsewhere_is_told_so():
     assert "W: wrong: your loss stays the same when W is changed a little" in str(found)
 
 
+def two_square_layers(hidden, inputs=4, outputs=4):
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((5, inputs)), rng.standard_normal((5, outputs))
+    parameters = {"W1": rng.standard_normal((inputs, hidden)), "b1": rng.standard_normal(hidden)}
+    parameters |= {"W2": rng.standard_normal((hidden, outputs)), "b2": rng.standard_normal(outputs)}
+
+    def loss(p):
+        H = np.tanh(X @ p["W1"] + p["b1"])
+        dY = (H @ p["W2"] + p["b2"] - Y) / len(X)
+        dH = dY @ p["W2"].T * (1 - H**2)
+        gradients = {"W1": X.T @ dH, "b1": dH.sum(0), "W2": H.T @ dY, "b2": dY.sum(0)}
+        return np.sum((H @ p["W2"] + p["b2"] - Y) ** 2) / 2 / len(X), gradients
+
+    return loss, parameters
+
+
+def with_an_epsilon(how, eps=1e-7, factor=1):
+    """A cross-entropy with a small number in its logarithms, which the gradients have not; and its parameters."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((5, 4)), np.array([[0.0], [1], [1], [0], [1]])
+
+    def pass_of(p):
+        A1 = np.tanh(X @ p["W1"])
+        A2 = 1 / (1 + np.exp(-A1 @ p["W2"]))
+        dZ2 = (A2 - Y) / len(Y)
+        return A2, {"W1": X.T @ (factor * dZ2 @ p["W2"].T * (1 - A1**2)), "W2": A1.T @ dZ2}
+
+    def written(p):
+        A2, gradients = pass_of(p)
+        return -np.mean(Y * np.log(A2 + 1e-7) + (1 - Y) * np.log(1 - A2 + 1e-7)), gradients
+
+    def known(p):
+        A2, gradients = pass_of(p)
+        return -np.mean(Y * np.log(eps + A2) + (1 - Y) * np.log(1 - A2 + eps)), gradients
+
+    def by_default(p, tiny=1e-7):
+        A2, gradients = pass_of(p)
+        return -np.mean(Y * np.log(A2 + tiny) + (1 - Y) * np.log(1 - A2 + tiny)), gradients
+
+    ways = {"1e-07": written, "eps": known, "tiny": by_default}
+    return ways[how], {"W1": 3 * rng.standard_normal((4, 6)), "W2": 5 * rng.standard_normal((6, 1))}
+
+
+@pytest.mark.parametrize("how", ["1e-07", "eps", "tiny"])
+def test_a_gradient_that_is_right_but_for_an_epsilon_in_the_loss_is_told_so(how):
+    loss, parameters = with_an_epsilon(how)
+    before = loss(parameters)[0]
+    found = diagnose(loss, parameters)
+    (line,) = (n for n, text in enumerate(inspect.getsource(inspect.getmodule(loss)).splitlines(), 1)
+               if "np.log" in text and f"{how.replace('-07', '-7')})" in text and "mean" in text)  # fmt: skip
+    assert found.ok is True, found
+    assert found["W1"].sentence == f"right, for your loss without `{how}` in line {line}"
+    assert loss(parameters)[0] == before, "the loss is as it was"
+    numbers = diagnose(lambda p: loss(p)[0], parameters, loss(parameters)[1])
+    assert [numbers[name].sentence for name in parameters] == [found[name].sentence for name in parameters]
+
+
+def test_what_is_wrong_besides_an_epsilon_is_called_wrong():
+    loss, parameters = with_an_epsilon("eps", factor=0.5)
+    found = diagnose(loss, parameters)
+    assert found["W2"].ok is True
+    assert found["W1"].ok is False
+    loss, parameters = with_an_epsilon("eps", eps=0.01)
+    assert diagnose(loss, parameters).ok is False, "0.01 is no epsilon"
+
+
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
 def test_losses_of_any_size_are_judged_alike(scale):
     loss, parameters, gradients = right(deep_with_penalty)
@@ -516,6 +594,27 @@ def test_a_hundred_thousand_numbers_take_at_most_200_calls_and_a_hidden_error_is
             diagnose(lambda *p: loss(*p)[0], parameters, {**gradients, "W1": made * gradients["W1"]})
         )
         assert len(calls) <= 200
+
+
+def test_of_many_numbers_too_one_is_told_of_an_epsilon_and_of_gradients_in_another_order():
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((5, 80)), np.eye(80)[:5]
+
+    def loss(p, eps=1e-5):
+        H = np.tanh(X @ p["W1"])
+        S = np.exp(H @ p["W2"])
+        P = S / S.sum(axis=1, keepdims=True)
+        dS = (P - Y) / 5
+        return -np.sum(Y * np.log(P + eps)) / 5, [X.T @ (dS @ p["W2"].T * (1 - H**2)), H.T @ dS]
+
+    parameters = {"W1": rng.standard_normal((80, 80)) / 9, "W2": rng.standard_normal((80, 80)) / 9}
+    found = diagnose(loss, parameters)
+    assert found.ok is None
+    assert re.search(r"no error is seen .*, for your loss without `eps` in line \d+$", found["W1"].sentence)
+    turned = diagnose(lambda p: loss(p, 0)[0], parameters, loss(parameters)[1][::-1])
+    assert [turned[name].sentence for name in parameters] == [
+        "wrong: this is the gradient of W2", "wrong: this is the gradient of W1",
+    ]  # fmt: skip
 
 
 def test_a_long_run_says_how_many_calls_it_takes(capsys, monkeypatch):

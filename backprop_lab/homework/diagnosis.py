@@ -17,6 +17,7 @@ import numpy as np
 from backprop_lab.checks.proof import AGREES
 from backprop_lab.checks.rounding import FLOAT32, FLOAT64
 from backprop_lab.feedback.answers import NoAnswerError, UnreadableError, as_floats, read
+from backprop_lab.homework.epsilon import without_epsilon
 from backprop_lab.homework.loss import OwnLoss
 from backprop_lab.homework.mending import Change, Measured, Mending, shape_in_update
 from backprop_lab.homework.resemblance import resemblance
@@ -25,6 +26,7 @@ from backprop_lab.nn.layers import Array
 from backprop_lab.step.number_format import at_most, plain, told_apart
 
 MOST = 5_000  # numbers that are moved one by one, 4 calls each
+NEARLY = 1e-2  # of the largest slope: so far an epsilon in the loss may move a gradient
 SEARCHED = 8  # of the largest numbers are looked at one by one, where a direction shows that one is wrong
 
 VARIES = (
@@ -128,10 +130,11 @@ def diagnose(loss: Callable[..., Any], parameters: Mapping[str, Any], gradients:
             for judge in judges:
                 judge.measure()
             own.ask_again()
-        largest = max(judge.found.largest for judge in judges)
-        verdicts = [judge.verdict(largest) for judge in judges]
-        right, wrong = ({each.name for each in verdicts if each.ok is ok} for ok in (True, False))
-        found, changes = {judge.name: judge.found for judge in judges}, list[Change]()
+        found = {judge.name: judge.found for judge in judges}
+        verdicts = [judge.verdict(found) for judge in judges]
+        right, changes = {each.name for each in verdicts if each.ok}, list[Change]()
+        verdicts = _but_for_epsilon(own, judges, verdicts)
+        wrong = {each.name for each in verdicts if each.ok is False}
         gives_gradients = gradients is None or callable(gradients)
         if gives_gradients and (len(right) == len(judges) or (wrong and numbers <= MOST)):
             if wrong:
@@ -151,6 +154,26 @@ def _elsewhere(own: OwnLoss, found: Mapping[str, Slopes], verdicts: list[Verdict
         if any(not np.array_equal(there.given.get(name, ()), given) for name, given in own.given.items()):
             return [Verdict(each.name, None, ONLY_HERE) if there.is_wrong(each.name) else each for each in verdicts]
     return verdicts  # they are numbers that stay as they are, or cannot be looked at
+
+
+def _but_for_epsilon(own: OwnLoss, judges: "Sequence[_Judge]", verdicts: list[Verdict]) -> list[Verdict]:
+    """The verdicts, where what is nearly right is right for the loss without its epsilon."""
+    told = {verdict.name: verdict for verdict in verdicts}
+    near = [judge for judge in judges if told[judge.name].ok is False and judge.is_nearly_right]
+    if not near:
+        return verdicts
+    with without_epsilon(own) as (there, numbers):
+        if there is None:
+            return verdicts
+        for judge in near:
+            again = _Judge(there, judge.name, judge.given, bool(judge.found.directions))
+            again.measure()
+            verdict = again.verdict({})
+            if verdict.ok or (verdict.ok is None and again.found.directions):
+                without = f"{verdict.sentence}, for your loss without {numbers}"
+                told[judge.name] = Verdict(judge.name, verdict.ok, without)
+        own.calls += there.calls
+    return [*told.values()]
 
 
 def _is_single(array: Array) -> bool:
@@ -190,9 +213,15 @@ class _Judge:
         is_finite = self.ways and np.isfinite(self.given).all()
         self.found.measure(self.ways[0][1] if is_finite else np.ones(self.at.shape))
 
-    def verdict(self, largest: float) -> Verdict:
-        """What is to be said, where the largest slope by any parameter is known."""
+    @property
+    def is_nearly_right(self) -> bool:
+        off = [np.max(np.abs(self.found.along(gradient) - self.found.slopes)) for _, gradient in self.ways]
+        return bool(off) and min(off) <= NEARLY * self.found.largest
+
+    def verdict(self, of_all: Mapping[str, Slopes]) -> Verdict:
+        """What is to be said, where the slopes by all parameters are known."""
         own, name, found = self.own, self.name, self.found
+        largest = max((each.largest for each in of_all.values()), default=found.largest)
         if self.trouble:
             return Verdict(name, None, f"cannot be told: {self.trouble}")
         if not np.isfinite(own.value):
@@ -203,7 +232,7 @@ class _Judge:
             where = tuple(map(int, np.argwhere(~np.isfinite(self.given))[0]))
             return Verdict(name, False, f"wrong: {self.given[where]} at {[*where]}, and the loss is finite", where)
         if not self.ways:
-            return Verdict(name, False, f"wrong: {self._of_another_shape()}")
+            return Verdict(name, False, f"wrong: {self._of_another(of_all) or self._of_another_shape()}")
         if all(slope.still for slope in found.found):
             if not self.given.any():
                 return Verdict(name, True, STILL_ZERO.format(name))
@@ -215,7 +244,7 @@ class _Judge:
                 return Verdict(name, True, self._right(how))
         if possible:
             return Verdict(name, None, self._why_not_told(*possible[0]))
-        return self._what_is_wrong(*self.ways[0])
+        return self._what_is_wrong(*self.ways[0], self._of_another(of_all))
 
     def _right(self, how: str) -> str:
         if how:
@@ -238,6 +267,13 @@ class _Judge:
             why = "the loss has a corner there, as a ReLU or a maximum has at 0"
         return f"cannot be told{which}: {why}{'; no number is seen to be wrong' if which else ''}"
 
+    def _of_another(self, of_all: Mapping[str, Slopes]) -> str:
+        """Whether it is right for another parameter, as where a list of gradients has another order."""
+        for name, other in of_all.items():
+            if name != self.name and any(other.gives(each, each) for _, each in ways(self.given, other.at.shape)):
+                return f"this is the gradient of {name}"
+        return ""
+
     def _of_another_shape(self) -> str:
         """Both shapes, and a sum over an axis that would be right."""
         said, given = f"its gradient has shape {self.given.shape}, and {self.name} has {self.at.shape}", self.given
@@ -252,19 +288,22 @@ class _Judge:
                 return f"{said}: it is the sum of all that should be there"
         return said
 
-    def _what_is_wrong(self, how: str, gradient: Array) -> Verdict:
+    def _what_is_wrong(self, how: str, gradient: Array, looks: str) -> Verdict:
         own, name, found = self.own, self.name, self.found
-        looks, wrong = resemblance(found, self.ways), found.wrong(gradient)
+        looks, wrong = looks or resemblance(found, self.ways), found.wrong(gradient)
         cells = np.flatnonzero(wrong).tolist()
         count = f"{len(cells)} of its {self.at.size:,} numbers differ{'s' * (len(cells) == 1)}; "
+        singly = Slopes(own, name, found.eps, is_large=False)
         if found.directions:  # the largest, one by one
-            found.directions, count = [], ""
-            slopes = {int(at): found.one(int(at)) for at in np.argsort(-np.abs(gradient.ravel()))[:SEARCHED]}
+            slopes, count = (
+                {int(at): singly.one(int(at)) for at in np.argsort(-np.abs(gradient.ravel()))[:SEARCHED]},
+                "",
+            )
             off = {at: abs(slope.slope - gradient.flat[at]) - slope.doubt for at, slope in slopes.items()}
             cells = [at for at, slope in slopes.items() if off[at] > AGREES * abs(slope.slope)]
         if not cells:
             return Verdict(name, False, f"wrong: {looks or 'it does not fit the slopes along random directions'}")
         where = tuple(map(int, np.unravel_index(cells[0], self.at.shape)))
-        right, yours = told_apart(found.one(cells[0]).slope, gradient[where])
+        right, yours = told_apart(singly.one(cells[0]).slope, gradient[where])
         cell = f"d{name}{'.T' * bool(how)}{[*where]} is {yours}, and should be {right}"
         return Verdict(name, False, f"wrong: {looks or count + cell}", where, own.code(name, where))

@@ -58,7 +58,7 @@ class Mending:
         held = [*{id(each): each for _, known in reached for each in _held_by(list(known.values()))}.values()]
         if all(each.size <= LARGEST for each in held if isinstance(each, np.ndarray)):
             with _kept(held), warnings.catch_warnings(action="ignore"):
-                codes = [code for code in _own_code([each for each, _ in reached[::-1]]) if self._is_what_is_run(code)]
+                codes = [code for code in own_code([each for each, _ in reached[::-1]]) if self._is_what_is_run(code)]
                 for code in codes:
                     code.look(partial(self._affected, code))
                 codes.sort(key=lambda code: len(code.found))  # a mask belongs into the function that has little else
@@ -182,7 +182,7 @@ class Measured:
         return Fraction(1)
 
 
-def _own_code(functions: Sequence[Any]) -> list[Code]:
+def own_code(functions: Sequence[Any]) -> list[Code]:
     """Those functions that a learner has written, as far as their source can be read."""
     found = []
     for function in functions:
