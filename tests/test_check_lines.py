@@ -670,6 +670,7 @@ REFUSED = {
     "line 1, `for k in params:`, is a for": "for k in params:\n    dW1 = norm(k)",
     "line 1, `if True:`, is an if": "if True:\n    dW1 = 1",
     "line 1 uses .__class__, which is not followed here": "dW1 = X.__class__",
+    "line 1 has 9 ** 9 ** 9 in it, a number with too many digits": "dW1 = 9**9**9 * X",
     "line 1 uses .save, which is not followed here": "dW1 = np.save('x', X)",
     "line 1 has a lambda in it": "dW1 = (lambda: X)()",
     "line 1, `np.copyto()`, gives its result no name": "np.copyto()",

@@ -35,6 +35,7 @@ from backprop_lab.nn.forms import is_written
 REFUSED = ("save", "load", "file", "txt", "random", "lib", "test", "memmap", "DataSource", "show_", "set", "ctypes")
 MODULES = {"np", "numpy", "math"}
 IN_PLACE = ("add.at", "subtract.at", "put_along_axis", "fill_diagonal", "copyto")  # what changes its first argument
+LONGEST_POWER = 3  # digits in a power of a whole number, which is worked out to its last digit
 TURNS = "in it, which is not followed here: write its turns one by one"
 KINDS = {
     "ListComp": f"a list comprehension {TURNS}",
@@ -278,5 +279,9 @@ def _check(part: ast.AST, line: int, taken: tuple[type, ...] = TAKEN) -> None:
     if not isinstance(part, taken):
         kind = KINDS.get(type(part).__name__, f"{a_kind(part).lower()} in it, which is not followed here")
         raise ValueError(f"line {line} has {kind}")
+    match part:
+        case ast.BinOp(ast.Constant(int()), ast.Pow(), ast.BinOp() | ast.Constant(int()) as power):
+            if isinstance(power, ast.BinOp) or len(ast.unparse(power)) > LONGEST_POWER:
+                raise ValueError(f"line {line} has {ast.unparse(part)} in it, a number with too many digits")
     if isinstance(part, ast.Attribute) and (part.attr.startswith("_") or any(word in part.attr for word in REFUSED)):
         raise ValueError(f"line {line} uses .{part.attr}, which is not followed here: write what it does in NumPy")
