@@ -658,6 +658,28 @@ def test_objects_of_a_class_are_not_followed_and_diagnose_is_named():
     assert "Linear is a class, and only lines are followed here; diagnose runs any code" in str(found)
 
 
+A_LAST = """
+d = 2 * (a - y)
+dW2 = h.T @ d
+db2 = d.sum(axis=0)
+dh = d @ W2.T
+dh[h <= 0] = 0
+dW1 = X.T @ dh
+db1 = dh.sum(axis=0)
+"""
+
+
+@pytest.mark.parametrize("hidden", ["h", "H", "a1", "A1", "hidden"])
+@pytest.mark.parametrize("last", ["a", "A"])
+def test_an_a_beside_another_name_for_what_is_hidden_is_what_comes_out_of_the_network(last, hidden):
+    text = re.sub(r"\bh\b", hidden, re.sub(r"\ba\b", last, A_LAST))
+    found = check_lines(text, random_problem(1, samples=5))
+    assert found.ok, found
+    assert [line.of for line in found.lines][:2] == ["dy_pred", "dW2"]
+    wrong = check_lines(text.replace("2 * (", "("), random_problem(1, samples=5))
+    assert "half" in wrong.first_wrong.sentence or "2 is missing" in wrong.first_wrong.sentence, wrong
+
+
 REFUSED = {
     "line 2, `dW1 = X.T @@ dZ1`, is not Python": "dZ1 = 1\ndW1 = X.T @@ dZ1",
     "line 1, `for k in range(2):`, is a for: only lines such as `dW1 = X.T @ dZ1` are followed": (

@@ -363,12 +363,25 @@ def test_the_code_that_is_shown_gives_the_slope_that_is_told():
         for function, given in ((alone(loss), wrong),):
             found = diagnose(function, parameters, given)
             *before, last = found[name].code.splitlines()
+            assert "where `loss` is your function and `parameters` are yours:" in repr(found), "it has no name"
             scope = {"np": np, "loss": function, "parameters": parameters}
             exec("\n".join(before), scope)
             slope = eval(last, scope)
             where = found[name].where
             assert np.isclose(slope, np.asarray(gradients[name])[where], 1e-4, 1e-7)
             assert found[name].code in repr(found)
+
+
+def test_the_code_that_is_shown_calls_a_function_by_its_name():
+    def my_loss(p):
+        return p["W"] ** 2
+
+    found = diagnose(my_loss, {"W": 3.0}, {"W": 7.0})
+    assert found["W"].sentence == "wrong: dW[] is 7, and should be 6"
+    assert "To see for yourself, the slope of your loss at W[], where `parameters` are yours:" in repr(found)
+    *before, last = found["W"].code.splitlines()
+    exec("\n".join(before), scope := {"np": np, "my_loss": my_loss, "parameters": {"W": 3.0}})
+    assert np.isclose(eval(last, scope), 6)
 
 
 def test_dropout_without_a_seed_and_a_loss_that_counts_its_calls_are_noticed():

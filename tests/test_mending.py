@@ -282,6 +282,17 @@ def test_each_of_two_lines_with_a_mistake_is_told():
     assert sorted(sorted(change.mends) for change in found.changes) == [["W1"], ["W2"]], found
 
 
+def test_that_no_change_of_one_line_helps_is_said_where_lines_were_tried():
+    source = "def loss(p):\n    return np.sum(np.exp(p['w'])**3 * X), {'w': np.tanh(X) * np.sin(p['w'])}\n"
+    scope = typed(source, {"np": np, "__name__": "cell", "X": np.arange(1.0, 7).reshape(2, 3)})
+    found = diagnose(scope["loss"], drawn(0, w=(2, 3)))
+    assert (found.changes, found.in_vain) == ([], ["w"])
+    said = "No change of a single line that was tried makes w right: more than one may be wrong, or a term is missing."
+    assert said in repr(found)
+    given = diagnose(scope["loss"], drawn(0, w=(2, 3)), {"w": np.ones((2, 3))})
+    assert "No change" not in repr(given), "there are no lines to try"
+
+
 def test_a_number_of_samples_that_is_missing_in_several_lines_is_told_by_its_name():
     source = """
 def loss(p):

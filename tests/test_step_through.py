@@ -139,6 +139,12 @@ def gestures(rng, lab):
     ]
 
 
+def test_before_the_first_step_the_lines_of_the_forward_pass_are_shown_if_all_of_them_find_room():
+    shown = ["Y1 = X @ W1 + b1", "H1 = np.maximum(Y1, 0)", "y_pred = H1 @ W2 + b2", "L = np.sum((y_pred - y) ** 2)"]
+    assert view_of(StepThrough()).layout_of_steps["forward"] == shown
+    assert view_of(StepThrough(start="transformer block")).layout_of_steps["forward"] == []
+
+
 def assert_all_is_of_one_place(lab):
     place, setup, told = lab.stepper.place, lab.stepper.place.setup, view_of(lab).state
     assert frame.state(place, lab.stepper.losses).items() <= told.items()

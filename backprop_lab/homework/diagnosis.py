@@ -23,7 +23,7 @@ from backprop_lab.homework.mending import Change, Measured, Mending, shape_in_up
 from backprop_lab.homework.resemblance import resemblance
 from backprop_lab.homework.slopes import DIRECTIONS, Slopes, ways
 from backprop_lab.nn.layers import Array
-from backprop_lab.step.number_format import at_most, plain, told_apart
+from backprop_lab.step.number_format import at_most, listed, plain, told_apart
 
 MOST = 5_000  # numbers that are moved one by one, 4 calls each
 NEARLY = 1e-2  # of the largest slope: so far an epsilon in the loss may move a gradient
@@ -69,11 +69,15 @@ class Diagnosis(Mapping[str, Verdict]):
     """The verdict on each parameter by its name, as in `diagnosis["W1"].ok`; it reads as a line for each.
 
     `ok` is True if all are right, False if one is wrong, and else None; `calls` is how often the loss was called.
-    `changes` are those of your own lines that would make wrong ones right, as far as any was found.
+    `changes` are those of your own lines that would make wrong ones right, as far as any was found; `in_vain` names the
+    gradients for which changes were tried and none was.
     """
 
-    def __init__(self, verdicts: Sequence[Verdict], changes: Sequence[Change], calls: int) -> None:
-        self._verdicts, self.changes, self.calls = {verdict.name: verdict for verdict in verdicts}, [*changes], calls
+    def __init__(
+        self, verdicts: Sequence[Verdict], changes: Sequence[Change], in_vain: Sequence[str], calls: int
+    ) -> None:
+        self._verdicts, self.changes, self.in_vain = {each.name: each for each in verdicts}, [*changes], [*in_vain]
+        self.calls = calls
 
     @property
     def ok(self) -> bool | None:
@@ -96,8 +100,13 @@ class Diagnosis(Mapping[str, Verdict]):
 
     def __repr__(self) -> str:
         lines = [said if said.endswith("?") else f"{said}." for said in map(str, (*self.values(), *self.changes))]
+        if self.in_vain:
+            makes = f"makes {listed(self.in_vain)} right: more than one may be wrong, or a term is missing"
+            lines.append(f"No change of a single line that was tried {makes}.")
         if shown := next((verdict for verdict in self.values() if verdict.code), None):
-            lines += [f"The slope of your loss at {shown.name}{[*(shown.where or ())]}:", shown.code]
+            without_name = "`loss` is your function and " * ("(loss(" in shown.code)
+            where = f"{shown.name}{[*(shown.where or ())]}, where {without_name}`parameters` are yours"
+            lines += [f"To see for yourself, the slope of your loss at {where}:", shown.code]
         return "\n".join([*lines, f"({self.calls:,} calls to your loss)"])
 
 
@@ -132,17 +141,18 @@ def diagnose(loss: Callable[..., Any], parameters: Mapping[str, Any], gradients:
             own.ask_again()
         found = {judge.name: judge.found for judge in judges}
         verdicts = [judge.verdict(found) for judge in judges]
-        right, changes = {each.name for each in verdicts if each.ok}, list[Change]()
+        right, changes, in_vain = {each.name for each in verdicts if each.ok}, list[Change](), list[str]()
         verdicts = _but_for_epsilon(own, judges, verdicts)
         wrong = {each.name for each in verdicts if each.ok is False}
         gives_gradients = gradients is None or callable(gradients)
         if gives_gradients and (len(right) == len(judges) or (wrong and numbers <= MOST)):
             if wrong:
-                changes = Mending(own, found, right, wrong).changes
+                mending = Mending(own, found, right, wrong)
+                changes, in_vain = mending.changes, mending.in_vain
             else:
                 verdicts = _elsewhere(own, found, verdicts)
             own()  # what it leaves behind, it leaves of the parameters that were handed in
-        return Diagnosis(verdicts, changes, own.calls)
+        return Diagnosis(verdicts, changes, in_vain, own.calls)
     finally:
         own.finished()
 
@@ -292,7 +302,7 @@ class _Judge:
         own, name, found = self.own, self.name, self.found
         looks, wrong = looks or resemblance(found, self.ways), found.wrong(gradient)
         cells = np.flatnonzero(wrong).tolist()
-        count = f"{len(cells)} of its {self.at.size:,} numbers differ{'s' * (len(cells) == 1)}; "
+        count = f"{len(cells)} of its {self.at.size:,} numbers differ{'s' * (len(cells) == 1)}; " * (self.at.size > 1)
         singly = Slopes(own, name, found.eps, is_large=False)
         if found.directions:  # the largest, one by one
             slopes, count = (

@@ -133,11 +133,13 @@ class OwnLoss:
         return None
 
     def code(self, name: str, where: tuple[int, ...]) -> str:
-        """Lines that find the slope at one cell, over the learner's own `loss` and `parameters`."""
+        """Lines that find the slope at one cell, by the learner's own function, over their `parameters`."""
         h, cell = float(f"{STEPS[0] * self.unit(name):.0e}"), [*where] or "[()]"
         moved = [f"{{**parameters, {name!r}: parameters[{name!r}] {sign} h}}" for sign in "+-"]
         first = "[0]" * self.gives_both
-        up, down = (f"loss({self.form.format(each)}){first}" for each in moved)
+        own = getattr(self.loss, "__name__", "")
+        own = own if own.isidentifier() else "loss"  # one without a name
+        up, down = (f"{own}({self.form.format(each)}){first}" for each in moved)
         return f"h = np.zeros(np.shape(parameters[{name!r}])); h{cell} = {h}\n({up} - {down}) / {2 * h}"
 
     def functions(self) -> Iterator[tuple[Any, dict[str, Any]]]:

@@ -53,6 +53,7 @@ class Mending:
         self.here = Measured(own, found)
         self.first, self.tried, self.start = self.here.gradients() or {}, 0, time.process_time()
         self.found: dict[frozenset[str], Change] = {}
+        self.is_searched = False
         own.expected = own.calls + 2 * MOST_CHANGES * (1 + callable(own.gradients))
         reached = [*own.functions()]
         held = [*{id(each): each for _, known in reached for each in _held_by(list(known.values()))}.values()]
@@ -61,6 +62,7 @@ class Mending:
                 codes = [code for code in own_code([each for each, _ in reached[::-1]]) if self._is_what_is_run(code)]
                 for code in codes:
                     code.look(partial(self._affected, code))
+                self.is_searched = any(code.found for code in codes)
                 codes.sort(key=lambda code: len(code.found))  # a mask belongs into the function that has little else
                 self._search(codes, lambda affects: affects >= self.wrong)
                 self._search(codes, lambda affects: not affects >= self.wrong)
@@ -77,6 +79,12 @@ class Mending:
             if not any(change.mends & each.mends for each in told):
                 told.append(change)
         return told
+
+    @property
+    def in_vain(self) -> list[str]:
+        """The wrong gradients that no change mends, of all that were tried in some function."""
+        mended = frozenset[str]().union(*(change.mends for change in self.changes))
+        return sorted(self.wrong - mended) if self.is_searched else []
 
     def _is_what_is_run(self, code: Code) -> bool:
         """Whether a function does what its source says, which somebody may have changed since."""

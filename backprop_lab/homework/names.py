@@ -52,8 +52,9 @@ class Layout:
     `velocity` is -1 or 1 where the rate is in what momentum remembers, `v = 0.9 * v - lr * dW`, and 0 where it is not.
     `from_1` is "deltas" where their numbers count the input, so that delta2 is dY1, and "all" where all do: a1 is X.
     `before` is the letter that stands for what enters an activation, such as a where h stands for what leaves it, or h
-    beside `h_relu`; `scores` says that the last output is meant before the softmax, `masks` that `D1` is a mask, and
-    `squares` that the v and s of Adam are what is called m and v here. What is `passing` stands for many gradients.
+    beside `h_relu`; `last` is the one for what comes out of the network, such as a where h is hidden. `scores` says
+    that the last output is meant before the softmax, `masks` that `D1` is a mask, and `squares` that Adam's v and s are
+    what is called m and v here. What is `passing` stands for many gradients.
     """
 
     columns: bool = False
@@ -64,6 +65,7 @@ class Layout:
     velocity: int = 0
     penalty: float = 1.0
     before: str = ""
+    last: str = ""
     scores: bool = False
     masks: bool = False
     squares: bool = False
@@ -182,9 +184,9 @@ class Names:
                 return meant if meant in self.trace else predicted
         if short in SCORES or (short in ("z", "s") and self.last == 1):
             return self.before[self.last_value]
-        if short in HIDDEN and self.last == 2:
+        if short in HIDDEN and self.last == 2 and short != self.layout.last:
             return (self.before if self.layout.before == short else self.after)[self.last_value - 1]
-        return predicted if short in PREDICTED or (short in HIDDEN and self.last == 1) else ""
+        return predicted if short in PREDICTED or (short in HIDDEN and self.last in (1, 2)) else ""
 
     def _there(self, name: str) -> str:
         return name if name in self.trace else ""

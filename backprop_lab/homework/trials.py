@@ -83,6 +83,7 @@ def layouts(given: Trace, used: set[str], passing: frozenset[str]) -> Iterator[L
     y, names = np.asarray(given.get("y", 0)), Names(given.problem, given, Layout(), {})
     can_be_labels = y.ndim == 2 and y.shape[1] > 1 and np.isin(y, (0, 1)).all()
     letters = ["a"] if {"a", "h"} <= {name.lower().strip("d0123456789") for name in used} else []
+    hidden = {name.lower() for name in used if names.last == 2 and names.of(name) == names.after[1]}
     letters += sorted({name[1] for each in used if (name := ACTIVATED.fullmatch(each.lower())) and name[1] in AFTER})
 
     def has(what: str, name: str) -> bool:
@@ -99,6 +100,7 @@ def layouts(given: Trace, used: set[str], passing: frozenset[str]) -> Iterator[L
         "from_1": ("", "deltas", "all")[: 1 + 2 * any(map(one_more.fullmatch, map(str.lower, used)))],
         "scores": (False, True)[: 1 + ("P" in given)],
         "before": ("", *letters),
+        "last": ("", *["a"] * ({"a"} < hidden)),
         "masks": (False, True)[: 1 + has("mask1", r"D\d+")],
         "squares": (False, True)[: 1 + has("mW1", r"[sS]_?d?[Ww]\w*")],
         "labels": (False, True)[: 1 + can_be_labels],

@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 
 from backprop_lab import trace, worked_example
 from backprop_lab.ui.board.board import Board
+from backprop_lab.ui.steps.frame import AT_ONCE
 
 ONE_CELL = "from backprop_lab.ui import StepThrough\n\nStepThrough()"
 
@@ -80,6 +81,12 @@ NOTEBOOK = """(({ activeCellIndex: active, widgets, mode }) => ({ active, cells:
   window.jupyterapp.shell.currentWidget.content)"""
 
 AREAS = ["transport", "timeline", "map", "card", "tour", "operation", "sum"]  # below the controls
+
+# Whether text that can be read stays within what it stands in.
+WITHIN = """e => {
+  const { clientWidth, clientHeight } = e.parentElement, size = parseFloat(getComputedStyle(e).fontSize);
+  return e.offsetWidth <= clientWidth && e.offsetHeight <= clientHeight && size >= 9;
+}"""
 
 # Where the areas are, and the panel that shows them; and which shows less than it holds, and does not scroll aside.
 MEASURE = """(names) => {
@@ -288,9 +295,15 @@ def check_that_all_is_seen(lab, problem=None):
     lab.page.evaluate(LAID_OUT)
     lab.settle()  # into another layout, before it is scrolled to
     lab.root.evaluate("lab => lab.scrollIntoView({ block: 'start' })")
-    first = None
-    for step in trace(problem or worked_example()).steps:
+    first, steps = None, trace(problem or worked_example()).steps
+    lab.press("Restart")
+    forward = [f"{step.name} = {step.code}" for step in steps if step.phase in ("forward", "loss")]
+    lines = lab.root.locator(".bpl-lines")
+    expect(lines).to_have_text("\n".join(forward if len(forward) <= AT_ONCE else []))
+    assert lines.evaluate(WITHIN), "the forward pass, before the first step"
+    for step in steps:
         lab.jump(step.name)
+        expect(lines).to_be_hidden()
         lab.board.focus()
         lab.key("Enter")
         expect(lab.worked).to_contain_text(step.name)

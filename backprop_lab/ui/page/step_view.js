@@ -55,14 +55,15 @@ function makeParts(el, lab, label, later) {
   const operation = makePicture(make("div", "bpl-operation", board), "bpl-equation");
   operation.image.alt = "";
   operation.image.onload = operation.fit;
+  const forward = make("pre", "bpl-lines", operation.figure.parentElement);
   const sum = makeSum(board, lab, later), below = makeBelow(el, lab);
-  return { board, transport, timeline, map, card, tour, operation, sum, below };
+  return { board, transport, timeline, map, card, tour, operation, forward, sum, below };
 }
 
 // What shows what the model says, by what has changed there. What needs sizes is done last: each look at one lays the
 // page out anew.
 function makeShowing(model, lab, parts, pointer, toMeasure) {
-  const { board, transport, timeline, map, card, tour, operation, sum, below } = parts;
+  const { board, transport, timeline, map, card, tour, operation, forward, sum, below } = parts;
 
   // A new map goes ahead: what belongs to it is made once it is on the screen.
   let goesAhead = false, inSight = null;
@@ -85,6 +86,7 @@ function makeShowing(model, lab, parts, pointer, toMeasure) {
     pointer.heed(now);
     operation.boxes = now.operation ?? [];
     operation.figure.style.visibility = operation.boxes.length ? "" : "hidden";
+    forward.hidden = now.index > 0 || operation.boxes.length > 0;
     transport.show(now);
     timeline.show(now);
     card.show(now, model.get("note"));
@@ -107,6 +109,10 @@ function makeShowing(model, lab, parts, pointer, toMeasure) {
     "change:layout_of_steps": () => {
       board.classList.toggle("bpl-plain", !lab.hasSteps());
       for (const part of [transport, timeline]) part.arrange(lab.layout());
+      const lines = lab.layout().forward ?? [];
+      forward.textContent = lines.join("\n");
+      forward.style.setProperty("--lines", lines.length);
+      forward.style.setProperty("--longest", Math.max(0, ...lines.map((line) => line.length)));
       inSight = null;
       showState();
     },

@@ -45,7 +45,8 @@ class StepView(anywidget.AnyWidget):
     ).tag(sync=True)
     layout_of_steps: Any = traitlets.Dict(
         help="`steps` as [name, phase], `since`: the step from which on each matrix is shown, `users`: in a program, "
-        "what a value goes into, `rules`: what a cell is made of, `speeds`, what is `hidden`, and whether it is `large`"
+        "what a value goes into, `forward`: the lines that are shown before the first step, "
+        "`rules`: what a cell is made of, `speeds`, what is `hidden`, and whether it is `large`"
     ).tag(sync=True)
     state: Any = traitlets.Dict(help="where the lab is, as `ui/steps/frame.py` makes it").tag(sync=True)
     note: Any = traitlets.Dict(help="the `kind` and the `text` of what is said to the learner, if anything").tag(

@@ -19,6 +19,7 @@ from backprop_lab.step.trace import Trace, found_once
 from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.place import LabState
 
+AT_ONCE = 12  # lines of a forward pass that are shown together, before the first step
 Frame = list[Any]  # [name, first row, last row, first column, last column, "operand" or "result"]
 
 
@@ -28,7 +29,9 @@ def layout(trace: Trace) -> dict[str, Any]:
     since = dict.fromkeys(trace.given, 0) | numbers
     since |= {name: numbers[slope.shown_with] for name, slope in slopes_of(trace).items()}
     steps = [[step.name, step.phase] for step in trace.steps]
-    return {"steps": steps, "since": since, "rules": rules(trace), "users": users(trace)}
+    forward = [f"{step.name} = {step.code}" for step in trace.steps if step.phase in ("forward", "loss")]
+    forward = forward if len(forward) <= AT_ONCE else []
+    return {"steps": steps, "since": since, "rules": rules(trace), "users": users(trace), "forward": forward}
 
 
 def users(trace: Trace) -> dict[str, list[str]]:
