@@ -135,11 +135,13 @@ def _changes(
     counted = [call.args for call, _ in parts if isinstance(call, ast.Call) and ast.unparse(call.func) == "len"]
     used = [part for part, _ in parts if isinstance(part, ast.Name) and part.id in names]
     operands = list(dict.fromkeys(name.id for name in used))
+    signed = [call.args[0] for call, _ in parts if isinstance(call, ast.Call) and ast.unparse(call.func) == "np.sign"]
     for part, put in [each for each in parts if [each[0]] not in counted]:  # whose transpose has another length
         for other, slip in chain(another_count(part, operands), changed(part, names, binary, has_classes)):
-            put(other)
-            yield ast.unparse(line), slip
-            put(part)
+            if part not in signed or "itself was meant" not in slip:  # a sign that is 1 is hardly that of a square
+                put(other)
+                yield ast.unparse(line), slip
+                put(part)
     others = [(operand, name) for operand, name in product(operands, names) if name != operand]
     renamings = [({operand: name}, f"{name} used where {operand} was meant") for operand, name in others]
     swapped = combinations(operands, 2)

@@ -315,4 +315,6 @@ def _as_written(feedback: Feedback, found: Found, best: Pass) -> str:
     first, *others = str(feedback).split("; or like ")
     shown, opening, explanation = first.partition("This looks like ")
     said = [told for each in (explanation, *others) if (told := as_read(each))]
+    if COMPARES.search(best.statements[found.lines[-1]].text):
+        said = [each for each in said if "mask is missing" not in each] or said  # it may be as good as missing
     return f"{shown}{opening}{'; or like '.join(said)}" if said or not opening else ""
