@@ -2,14 +2,16 @@
 
 import ast
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 
 from backprop_lab.homework.spellings import bare, entries_in
+from backprop_lab.nn.lines import tree_of
 
-OF_NUMBERS = (
+WORKED_OUT = (
     ast.Constant, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Add, ast.Sub, ast.Mult, ast.USub, ast.Lt, ast.LtE, ast.Gt,
-    ast.GtE, ast.Eq, ast.NotEq,
+    ast.GtE, ast.Eq, ast.NotEq, ast.JoinedStr, ast.FormattedValue,
 )  # fmt: skip
 
 
@@ -21,6 +23,10 @@ class Put(ast.NodeTransformer):
 
     def __init__(self, values: Mapping[str, ast.expr], lists: Mapping[str, Sequence[ast.expr]], last: int = 0) -> None:
         self.values, self.lists, self.last = values, lists, last
+
+    def visit(self, node: ast.AST) -> Any:
+        found = super().visit(node)
+        return _worked_out(found) if isinstance(found, ast.BinOp | ast.Compare | ast.JoinedStr) else found
 
     def visit_Name(self, node: ast.Name) -> Any:
         value = self.values.get(node.id, node)
@@ -40,10 +46,6 @@ class Put(ast.NodeTransformer):
 
     def visit_IfExp(self, node: ast.IfExp) -> Any:
         return self.visit_If(node)
-
-    def visit_Compare(self, node: ast.Compare) -> Any:
-        self.generic_visit(node)
-        return _worked_out(node)
 
     def visit_Subscript(self, node: ast.Subscript) -> Any:
         self.generic_visit(node)
@@ -65,19 +67,6 @@ class Put(ast.NodeTransformer):
                 return _in_place(node, ast.Constant(self.last))
         return node
 
-    def visit_BinOp(self, node: ast.BinOp) -> Any:
-        self.generic_visit(node)
-        match node:
-            case ast.BinOp(ast.Constant(str(one)), ast.Add(), ast.Constant(str(other))):
-                return _in_place(node, ast.Constant(one + other))
-        return _worked_out(node)
-
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
-        self.generic_visit(node)
-        parts = [each.value if isinstance(each, ast.FormattedValue) else each for each in node.values]
-        texts = [each.value for each in parts if isinstance(each, ast.Constant)]
-        return ast.copy_location(ast.Constant("".join(map(str, texts))), node) if len(texts) == len(parts) else node
-
 
 def _in_place(node: ast.expr, value: ast.expr) -> Any:
     value = deepcopy(value)
@@ -86,9 +75,11 @@ def _in_place(node: ast.expr, value: ast.expr) -> Any:
     return ast.copy_location(value, node)
 
 
-def _worked_out(node: ast.expr) -> ast.expr:
-    """What is made of whole numbers alone, as one of them or as True or False; anything else as it is."""
-    if not all(isinstance(each, OF_NUMBERS) and isinstance(getattr(each, "value", 0), int) for each in ast.walk(node)):
-        return node
-    found = eval(ast.unparse(node), {"__builtins__": {}})
-    return ast.copy_location(ast.parse(repr(found), mode="eval").body, node)
+def _worked_out(node: ast.expr) -> Any:
+    """What is made of whole numbers and texts alone, as one of them or as True or False; anything else as it is."""
+    parts = [*ast.walk(node)]
+    constants = [each.value for each in parts if isinstance(each, ast.Constant)]
+    if all(isinstance(each, WORKED_OUT) for each in parts) and all(isinstance(each, int | str) for each in constants):
+        with suppress(TypeError, ValueError):  # as of "W" + 1
+            return ast.copy_location(tree_of(repr(eval(ast.unparse(node), {"__builtins__": {}}))), node)
+    return node
