@@ -114,7 +114,7 @@ class Explaining:
     def _patterns(self) -> list[Explanation]:
         """What is seen; no count that it is divided by, where a function asks for no size and has the number in it."""
         code = code_of(self.function)
-        numbers = code.co_consts if code and SIZES.isdisjoint(code.co_names) else ()
+        numbers = code.co_consts if SIZES.isdisjoint(code.co_names) else ()
         typed = [1 / each for each in numbers if isinstance(each, int | float) and each]
         common = common_factors(self.trace)
         told = [(key, words) for key, words in self._seen if not (COUNT.match(key) and common.get(key) in typed)]

@@ -10,45 +10,41 @@ from types import CodeType
 from typing import Any
 
 SIGNS_BY_NAME = {"add", "subtract", "multiply", "divide", "negative", "outer", "dot"}
+NO_CODE = compile("...", "<no function>", "eval")  # has no names, numbers or signs
 
 
-def code_of(function: Any) -> CodeType | None:
-    """The compiled code of a function, if it is one of Python's."""
+def code_of(function: Any) -> CodeType:
+    """The compiled code of a function; NO_CODE if it is none of Python's."""
     code = getattr(function, "__code__", None)
-    return code if isinstance(code, CodeType) else None
+    return code if isinstance(code, CodeType) else NO_CODE
 
 
 def asked_for(function: Any) -> tuple[str, ...]:
     """The names that a function asks for."""
     code = code_of(function)
-    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if code else ()
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
 def shows(function: Any, line: str) -> bool:
     """Whether a function may have a line in it: each of its names and numbers at least as often."""
-    code = code_of(function)
-    return code is not None and _words(compiled(line)) <= _words(code)
+    return _words(compiled(line)) <= _words(code_of(function))
 
 
 def is_written(function: Any, line: str) -> bool:
     """Whether a function has the names, numbers and signs of a line, each as often, and no others."""
-    code = code_of(function)
-    if code is None or _has_functions(code):
-        return False
-    of_line = compiled(line)
-    return _words(of_line) == _words(code) and _all_signs(of_line) == _all_signs(code)
+    code, of_line = code_of(function), compiled(line)
+    is_alike = _words(of_line) == _words(code) and _all_signs(of_line) == _all_signs(code)
+    return is_alike and not _has_functions(code)
 
 
 def reads_as(function: Any, line: str) -> bool:
     """Whether a function has the names and numbers of a line in its order, and no others."""
-    code = code_of(function)
-    return code is not None and _in_order(code) == _in_order(compiled(line))
+    return _in_order(code_of(function)) == _in_order(compiled(line))
 
 
 def has_typed_numbers(function: Any) -> bool:
     """Whether there are whole numbers above 1 in a function, such as sizes."""
-    code = code_of(function)
-    return code is not None and any(isinstance(each, int) and each > 1 for each in code.co_consts)
+    return any(isinstance(each, int) and each > 1 for each in code_of(function).co_consts)
 
 
 def values_in(line: str, names: Collection[str]) -> set[str]:
@@ -59,8 +55,7 @@ def values_in(line: str, names: Collection[str]) -> set[str]:
 
 def leaves_out(function: Any, line: str, right: str) -> bool:
     """Whether a line only lacks something of the right one, and a function has that in it: nobody has left it out."""
-    code, meant, left = code_of(function), _words(compiled(right)), _words(compiled(line))
-    there = _words(code) if code else Counter()
+    there, meant, left = _words(code_of(function)), _words(compiled(right)), _words(compiled(line))
     return left < meant and all(there[word] >= meant[word] for word in meant - left if word != "np")
 
 
@@ -97,7 +92,7 @@ def _in_order(code: CodeType) -> list[Any]:
 def has_its_signs(function: Any, line: str, right: str = "0") -> bool:
     """Whether a function has each kind of sign that a line has, but those of the right one, as far as that is plain."""
     code = code_of(function)
-    if code is None or not SIGNS_BY_NAME.isdisjoint(code.co_names):
+    if code is NO_CODE or not SIGNS_BY_NAME.isdisjoint(code.co_names):
         return True
     of_line, of_right = (_signs(compiled(each)) for each in (line, right))
     return _has_functions(code) or of_line - of_right <= _signs(code)
@@ -118,8 +113,7 @@ def _all_signs(code: CodeType) -> Counter[str]:
 
 def powers_divided(function: Any) -> list[int]:
     """The number below each `** 1 / 2` in a function, which is no root, but half of the power 1."""
-    code = code_of(function)
-    read = dis.get_instructions(code) if code else ()
+    read = dis.get_instructions(code_of(function))
     each = [(x.argval, x.argrepr) for x in read if x.argrepr != "*"]
     return [
         part

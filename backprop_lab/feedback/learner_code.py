@@ -109,7 +109,7 @@ class _Call:
         shapes = ", ".join(f"{argument} {np.shape(value)}" for argument, value in self.given.items()) or "nothing"
         words, key = in_plain_words(error, has_typed_numbers(self.function))
         message = f"Your {self.name} stopped with {type(error).__name__}: {words}. It was given {shapes}."
-        typed = code.co_names if (code := code_of(self.function)) else ()
+        typed = code_of(self.function).co_names
         if elsewhere := {word: self.trace[word] for word in typed if word in self.trace and word not in self.given}:
             message += f" It uses {' and '.join(elsewhere)}, which it was not given."
             return NoAnswerError(("raised",), message, otherwise=self._with(elsewhere))
