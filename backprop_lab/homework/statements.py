@@ -15,6 +15,7 @@ import numpy as np
 from backprop_lab.homework.loops import BY_RUNNING
 from backprop_lab.homework.names import A_GRADIENT
 from backprop_lab.homework.spellings import A_PARAMETER
+from backprop_lab.nn.forms import expressions
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program
 
@@ -98,27 +99,15 @@ def what_is(name: str, line: str) -> str:
 
 def compiled(body: Sequence[ast.stmt]) -> CodeType:
     """The code of statements, in which float32 is float64: what it rounds is no mistake."""
-    module = ast.fix_missing_locations(_Exact().visit(ast.Module([deepcopy(each) for each in body], [])))
+    module = ast.fix_missing_locations(ast.Module([deepcopy(each) for each in body], []))
+    for each in ast.walk(module):
+        match each:
+            case ast.Attribute(attr="float32" | "float16"):
+                each.attr = "float64"
+            case ast.Constant("float32" | "float16"):
+                each.value = "float64"
     with warnings.catch_warnings(action="ignore"):  # such as of 2(X), which is told when it stops
         return compile(module, "<a line of yours>", "exec")
-
-
-class _Exact(ast.NodeTransformer):
-    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        self.generic_visit(node)
-        return ast.Attribute(node.value, "float64", node.ctx) if node.attr in ("float32", "float16") else node
-
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        return ast.Constant("float64") if node.value in ("float32", "float16") else node
-
-
-class _WithoutALittleMore(ast.NodeTransformer):
-    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        self.generic_visit(node)
-        match node:
-            case ast.BinOp(kept, ast.Add(), ast.Constant(float(little))) if 0 < little <= A_LITTLE:
-                return kept
-        return node
 
 
 def without_a_little_more(statement: Statement) -> Statement:
@@ -126,7 +115,12 @@ def without_a_little_more(statement: Statement) -> Statement:
     divides = "e-" in statement.text and "sqrt" not in statement.text and re.search("/|log", statement.text)
     if statement.calls or not divides:
         return statement
-    return replace(statement, code=compiled(_WithoutALittleMore().visit(ast.parse(statement.text)).body))
+    module = ast.parse(statement.text)
+    for part, put in [*expressions(module)][::-1]:  # from the inside out
+        match part:
+            case ast.BinOp(kept, ast.Add(), ast.Constant(float(little))) if 0 < little <= A_LITTLE:
+                put(kept)
+    return replace(statement, code=compiled(module.body))
 
 
 def check_biases(statements: Sequence[Statement], problem: Problem) -> None:
