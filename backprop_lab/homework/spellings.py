@@ -4,6 +4,8 @@ import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from backprop_lab.nn.forms import Swapped
+
 STATES = re.compile(r"[mvs]|\w*(vel|mom|hat|corr)\w*", re.IGNORECASE)  # a dictionary of what is remembered
 FROM_X = ("activations", "acts")  # a list that begins with X, to which the others are appended
 GROWING = {*FROM_X, "zs"}
@@ -141,43 +143,37 @@ def _inner_first(node: ast.AST) -> Iterator[ast.AST]:
     yield node
 
 
-class InLayers(ast.NodeTransformer):
+def in_layers(tree: ast.Module, last: int, given: Mapping[str, list[str]]) -> None:
     """`dWs[0]` as dW1, or `dWs[1]` where none has a 0; `dWs[-1]` is of the last layer; `activations[0]` is X.
 
     So is `dW[0]`, where dW is a list to be filled; and of `Ws = [W1, W2]`, `Ws[1]` is W2.
     """
-
-    def __init__(self, tree: ast.Module, last: int, given: Mapping[str, list[str]]) -> None:
-        self.names = dict[int, str]()
-        places = list[tuple[ast.Subscript, str, int]]()
-        lists, grown = _lists_in(tree) | dict(given), _grown(tree)
-        sizes = {len(each) for each in lists.values() if each}
-        for each in ast.walk(tree):
-            match each:
-                case ast.BinOp(right=ast.Constant(int(size))) if is_to_be_filled(each):  # [None] * size
-                    sizes.add(size)
-                case ast.Subscript(holder, ast.Constant(int(at)) | ast.UnaryOp(ast.USub(), ast.Constant(int(at)))):
-                    name, at = bare(holder), at if isinstance(each.slice, ast.Constant) else grown.get(id(each), -at)
-                    if -len(listed := lists.get(name) or []) <= at < len(listed):
-                        self.names[id(each)] = listed[at]
-                    elif lists.get(name, []) is None:
-                        continue
-                    elif found := A_LIST.fullmatch(name):
-                        of = found["of"] or found["delta"] or (found["nabla"] and f"d{found['nabla']}") or "A"
-                        places.append((each, of, at))
-                    elif name in lists and A_SHORT_LIST.fullmatch(name):
-                        places.append((each, "A" if name == "a" else name, at))
-        counted = {at for each, of, at in places if of != "A" and at >= 0 and id(each) not in grown}
-        first = 1 if last in sizes or (last and last not in counted) else 1 - min(counted, default=1)
-        for each, of, at in places:
-            if first in (0, 1) and (at >= 0 or last):
-                begins = 0 if of == "A" else 1 if id(each) in grown else first
-                layer = at + begins if at >= 0 else last + 1 + at
-                self.names[id(each)] = "X" if of == "A" and not layer else f"{of}{layer}"
-
-    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-        self.generic_visit(node)
-        return ast.Name(self.names[id(node)], node.ctx) if id(node) in self.names else node
+    named, places = dict[int, ast.AST](), list[tuple[ast.Subscript, str, int]]()
+    lists, grown = _lists_in(tree) | dict(given), _grown(tree)
+    sizes = {len(each) for each in lists.values() if each}
+    for each in ast.walk(tree):
+        match each:
+            case ast.BinOp(right=ast.Constant(int(size))) if is_to_be_filled(each):  # [None] * size
+                sizes.add(size)
+            case ast.Subscript(holder, ast.Constant(int(at)) | ast.UnaryOp(ast.USub(), ast.Constant(int(at)))):
+                name, at = bare(holder), at if isinstance(each.slice, ast.Constant) else grown.get(id(each), -at)
+                if -len(listed := lists.get(name) or []) <= at < len(listed):
+                    named[id(each)] = ast.Name(listed[at], each.ctx)
+                elif lists.get(name, []) is None:
+                    continue
+                elif found := A_LIST.fullmatch(name):
+                    of = found["of"] or found["delta"] or (found["nabla"] and f"d{found['nabla']}") or "A"
+                    places.append((each, of, at))
+                elif name in lists and A_SHORT_LIST.fullmatch(name):
+                    places.append((each, "A" if name == "a" else name, at))
+    counted = {at for each, of, at in places if of != "A" and at >= 0 and id(each) not in grown}
+    first = 1 if last in sizes or (last and last not in counted) else 1 - min(counted, default=1)
+    for each, of, at in places:
+        if first in (0, 1) and (at >= 0 or last):
+            begins = 0 if of == "A" else 1 if id(each) in grown else first
+            layer = at + begins if at >= 0 else last + 1 + at
+            named[id(each)] = ast.Name("X" if of == "A" and not layer else f"{of}{layer}", each.ctx)
+    Swapped(named).visit(tree)
 
 
 class WithBraces(ast.NodeTransformer):

@@ -19,12 +19,12 @@ from backprop_lab.homework.batches import check_batches
 from backprop_lab.homework.loops import BY_RUNNING, Unrolled
 from backprop_lab.homework.scripts import Once, is_given, is_note, writes_layers
 from backprop_lab.homework.spellings import (
-    InLayers,
     Plain,
     WithBraces,
     appends,
     as_python,
     bare,
+    in_layers,
     is_to_be_filled,
     name_gradients,
     of_it,
@@ -68,7 +68,7 @@ def statements_in(text: str, last: int, lists: Mapping[str, list[str]] = NONE) -
     once = Once(tree, last)
     tree = Unrolled(once.visit(tree), last).visit(tree)
     name_gradients(tree)
-    InLayers(tree, last, lists).visit(tree)
+    in_layers(tree, last, lists)
     script = _Script(_helpers(tree, once.judged, last), once.is_idle)
     if last > 1:
         _check_layers(tree, script, last)
