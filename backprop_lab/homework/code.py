@@ -145,13 +145,13 @@ class Code:
             for place in places:
                 for form, *parts in dict.fromkeys(kind(place, self) if kind is not None else ()):
                     self.share, self.asks = Fraction(1), form in (FACTOR, TERM)
-                    yield from self._put(place, form, parts, statement)
+                    yield from self._put(place, form, parts)
                     if self.asks and self.share not in (0, 1):
                         self.asks, factor = False, self.share + 1
                         for sign, size in ("/", 1 / factor), ("*", factor):
                             for name in self.names if form == FACTOR and size > 1 and size.denominator == 1 else ():
-                                yield from self._put(place, f"({{0}}) {sign} {{1}}", [parts[0], name], statement)
-                        yield from self._put(place, form, parts, statement)
+                                yield from self._put(place, f"({{0}}) {sign} {{1}}", [parts[0], name])
+                        yield from self._put(place, form, parts)
 
     def _off_the_true_class(self, scores: ast.expr) -> Iterator[str]:
         """1 taken off the scores at what may be labels: names for a batch, `targets[t]` for one sample."""
@@ -159,15 +159,13 @@ class Code:
             if labels.isidentifier() if form == OFF_THE_TRUE_CLASS[0] else "[" in labels:
                 yield form.format(ast.unparse(scores), labels)
 
-    def _put(
-        self, place: Place, form: str, parts: Sequence[str], statement: ast.stmt
-    ) -> Iterator[tuple[str, str, int]]:
+    def _put(self, place: Place, form: str, parts: Sequence[str]) -> Iterator[tuple[str, str, int]]:
         number = self.share + (form == FACTOR)
         with suppress(ValueError):  # as 6.T
             part = tree_of(_without_ones(form.format(*parts, number.numerator, number.denominator)))
             place.put(part)
             try:
-                yield place.text(part), "in", self._line(statement)
+                yield place.text(part), "in", self._line(place.statement)
             finally:
                 place.put(place.part)
 

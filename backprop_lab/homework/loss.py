@@ -89,9 +89,9 @@ class OwnLoss:
         """Whether it has given different numbers for the same parameters."""
         return not self.changes <= SAME * abs(self.value) and np.isfinite(self.value)
 
-    def ask_again(self, times: int = AGAIN) -> None:
+    def ask_again(self) -> None:
         """Whether it still gives the same number, before anything is called wrong."""
-        for _ in range(times):
+        for _ in range(AGAIN):
             self.changes = max(self.changes, abs(self() - self.value))
 
     def unit(self, name: str) -> float:
