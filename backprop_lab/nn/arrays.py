@@ -49,14 +49,6 @@ def as_numbers(name: str, value: Any) -> Array:
     return value if is_plain else as_readonly_array(name, value)
 
 
-def as_gradient(name: str, value: Any, of: str, like: Array) -> Array:
-    """The gradient of `like` as an array; either may be a stack. Raises ValueError if it has another shape."""
-    gradient = as_numbers(name, value)
-    if gradient.shape[-2:] != like.shape[-2:]:
-        raise ValueError(f"{name} {gradient.shape} does not fit {of} {like.shape}: it needs the shape of {of}")
-    return gradient
-
-
 def is_masked(value: Any) -> bool:
     """Whether it is a masked array with a cell that is masked. Who has one has loaded `np.ma`, which takes long."""
     ma: Any = sys.modules.get("numpy.ma")

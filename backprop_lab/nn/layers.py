@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from backprop_lab.nn.arrays import as_gradient, as_numbers, as_readonly_array, can_be_kept
+from backprop_lab.nn.arrays import as_numbers, as_readonly_array, can_be_kept
 from backprop_lab.nn.lines import Array as Array
 from backprop_lab.nn.lines import Part, check_number, check_seed
 from backprop_lab.nn.running import results_of
@@ -103,16 +103,20 @@ class Layer(Part):
         """
         if hasattr(self, "drawn"):
             raise ValueError(f"{self!r} goes back through the mask of a step, which trace(problem) has")
-        X, dY = as_numbers("X", X), as_gradient("dY", dY, "Y", self.forward(X))
-        (dX,) = results_of(self, ("dX",), {"X": X, **self.parameters, "dY": dY})
+        (dX,) = self._back(("dX",), X, dY)
         return np.asanyarray(dX)
 
     def gradients(self, X: Array, dY: Array) -> dict[str, Array]:
         """The gradient of each parameter, by the parameter's name. Raises ValueError where X or dY does not fit."""
-        X, dY = as_numbers("X", X), as_gradient("dY", dY, "Y", self.forward(X))
-        names = tuple(f"d{name}" for name in self.learnt)
-        found = results_of(self, names, {"X": X, **self.parameters, "dY": dY}) if names else []
+        found = self._back(tuple(f"d{name}" for name in self.learnt), X, dY)
         return dict(zip(self.learnt, found, strict=True))
+
+    def _back(self, results: tuple[str, ...], X: Array, dY: Array) -> list[Any]:
+        """Some results of the backward pass. Raises ValueError where X or dY does not fit."""
+        X, Y, dY = as_numbers("X", X), self.forward(X), as_numbers("dY", dY)
+        if dY.shape[-2:] != Y.shape[-2:]:
+            raise ValueError(f"dY {dY.shape} does not fit Y {Y.shape}: it needs the shape of Y")
+        return results_of(self, results, {"X": X, **self.parameters, "dY": dY})
 
 
 class Linear(Layer):
