@@ -58,8 +58,14 @@ GREY = "#7a7a7a"  # readable on white and on black
 
 
 def custom_properties() -> str:
-    """The colours as CSS: of each phase `--bpl-phase`, to stand behind white text, and `--bpl-ink` for text itself."""
+    """The colours as CSS: of each phase `--bpl-phase`, to stand behind white text, and `--bpl-ink` for text itself.
+
+    Text also has `--bpl-faint`, `--bpl-right` and `--bpl-wrong`.
+    """
     rules = [f":root {{ --bpl-operand: {OPERAND}; --bpl-result: {RESULT}; }}"]
+    for where, theme in ((":root", LIGHT), ('.bpl-dark, [data-jp-theme-light="false"]', DARK)):
+        texts = (f"--bpl-{name}: {getattr(theme, name)};" for name in ("faint", "right", "wrong"))
+        rules.append(f"{where} {{ {' '.join(texts)} }}")
     for phase in PHASES:
         colour = LIGHT.phase(phase)
         rules.append(f".bpl-{phase} {{ --bpl-phase: {colour}; --bpl-ink: {colour}; }}")
