@@ -10,8 +10,7 @@ import traitlets
 from backprop_lab.deriving.text import lines_in
 from backprop_lab.feedback.check import Feedback
 from backprop_lab.feedback.mistakes import MISTAKES, Mistake
-from backprop_lab.nn.lines import NAMESPACE, RESERVED, names_in
-from backprop_lab.nn.steps import Step
+from backprop_lab.nn.steps import Step, operands_of
 from backprop_lab.reading.explanations import explain
 from backprop_lab.step.number_format import listed
 from backprop_lab.step.problem import Problem, check_seed
@@ -202,8 +201,7 @@ def _own_lines(
     """
 
     def line(name: str, code: str, why: str | None = None) -> Line:
-        names = tuple(each for each in names_in(code) if each not in RESERVED and each not in NAMESPACE)
-        return Line(name, code, names, OWN, is_wrong=why is not None, why=why or "")
+        return Line(name, code, operands_of(code), OWN, is_wrong=why is not None, why=why or "")
 
     right = [line(each.name, each.text) for each in lines_in(lines)]
     for at, each in enumerate(right):
