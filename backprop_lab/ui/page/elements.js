@@ -1,4 +1,4 @@
-// Elements of the page: makers of one, of a drawing, of a button that copies, of a field.
+// Elements of the page: makers of one, of a button that copies, of a field.
 
 export function make(tag, className, parent, text) {
   const element = document.createElement(tag);
@@ -14,15 +14,6 @@ export function labelled(name, element, role = "group") {
   element.setAttribute("role", role);
   element.setAttribute("aria-label", name);
   return element;
-}
-
-export function icon(path) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 16 16");
-  svg.setAttribute("aria-hidden", "true");
-  svg.append(document.createElementNS("http://www.w3.org/2000/svg", "path"));
-  svg.firstChild.setAttribute("d", path);
-  return svg;
 }
 
 // To the clipboard, also on pages to which the browser denies it.

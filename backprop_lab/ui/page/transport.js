@@ -1,6 +1,6 @@
 // What goes through the steps: the buttons, and the timeline of one iteration.
 
-import { icon, labelled, make } from "./elements.js";
+import { labelled, make } from "./elements.js";
 
 const FADES = 36; // pixels at the end of a timeline that goes on, as in board.css
 
@@ -17,7 +17,7 @@ const ACTIONS = [
 
 function makeAction(parent, [what, name, word, path, why], tell) {
   const button = make("button", `bpl-button bpl-do-${what}`, parent);
-  button.append(icon(path));
+  button.innerHTML = `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="${path}"/></svg>`;
   if (word !== name) make("span", "bpl-long", button, name);
   make("span", word !== name ? "bpl-short" : "", button, word);
   button.setAttribute("aria-label", name);
