@@ -37,8 +37,6 @@ def number_of(node: Node) -> float | None:
 
 
 def _calculated(op: str, *numbers: float) -> float:
-    if op == "**" and abs(numbers[1]) > MOST_EXPONENT:
-        raise RefusedError(f"an exponent such as {numbers[1]:g} is too large here: {MOST_EXPONENT} is the most")
     try:
         found: float = _WAYS[op](*numbers)
         if isinstance(found, complex) or not math.isfinite(found) or abs(found) > (1e300, 2**53)[type(found) is int]:
