@@ -48,14 +48,10 @@ class Run:
     `eps` is the size of a rounding, of which a product of two has the square in it.
     """
 
-    has_escapes = False
+    has_escapes = False  # whether something took plain numbers alone
 
     def __init__(self, eps: float = FLOAT32, multiplied_out: bool = False) -> None:
         self.eps, self.multiplied_out = eps, multiplied_out
-
-    def escape(self) -> None:
-        """Note that something takes plain numbers alone."""
-        self.has_escapes = True
 
 
 class Terms(NDArrayOperatorsMixin):
@@ -73,11 +69,11 @@ class Terms(NDArrayOperatorsMixin):
         self.run = run or Run()
 
     def __array__(self, *_: Any, **__: Any) -> Array:
-        self.run.escape()
+        self.run.has_escapes = True
         return self.value.copy()
 
     def __float__(self) -> float:
-        self.run.escape()
+        self.run.has_escapes = True
         return float(self.value)
 
     def __len__(self) -> int:
@@ -99,7 +95,7 @@ class Terms(NDArrayOperatorsMixin):
             return plain
         function = np.ravel if name == "flatten" else getattr(np, name, None)  # pragma: no mutate  or it is moved
         if function is None:
-            self.run.escape()
+            self.run.has_escapes = True
             return plain
         return partial(function, self)
 
@@ -112,7 +108,7 @@ class Terms(NDArrayOperatorsMixin):
         if method == "reduce" and ufunc in (np.add, np.maximum, np.multiply):
             return Terms(result, ufunc.reduce(terms[0], **options), self.run)
         if method != "__call__":
-            self.run.escape()
+            self.run.has_escapes = True
             return result
         if ufunc in (np.multiply, np.matmul) and not all(isinstance(e, Terms) and not e.is_given for e in inputs):
             return Terms(result, ufunc(*terms, **options), self.run)
@@ -165,7 +161,7 @@ class Terms(NDArrayOperatorsMixin):
         ):
             return Terms(result, self._of_the_chosen(function, *args[1:], **options), self.run)
         if carry is None:
-            self.run.escape()
+            self.run.has_escapes = True
             return result
         terms = _size if function is np.where else _terms  # pragma: no mutate  or an array with one number
         return Terms(result, carry(*_each(terms, args), **_each(terms, options)), self.run)
