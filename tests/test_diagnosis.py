@@ -363,7 +363,7 @@ def test_the_code_that_is_shown_gives_the_slope_that_is_told():
         for function, given in ((alone(loss), wrong),):
             found = diagnose(function, parameters, given)
             *before, last = found[name].code.splitlines()
-            assert "where `loss` is your function and `parameters` are yours:" in repr(found), "it has no name"
+            assert found[name].code.startswith("# `loss` is your function\n"), "it has no name"
             scope = {"np": np, "loss": function, "parameters": parameters}
             exec("\n".join(before), scope)
             slope = eval(last, scope)

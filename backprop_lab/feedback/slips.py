@@ -138,7 +138,7 @@ def _changes(
     signed = [call.args[0] for call, _ in parts if isinstance(call, ast.Call) and ast.unparse(call.func) == "np.sign"]
     for part, put in [each for each in parts if [each[0]] not in counted]:  # whose transpose has another length
         for other, slip in chain(another_count(part, operands), changed(part, names, binary, has_classes)):
-            if part not in signed or "itself was meant" not in slip:  # a sign that is 1 is hardly that of a square
+            if part not in signed or "** 2` used" not in slip:  # a sign that is 1 is hardly that of a square
                 put(other)
                 yield ast.unparse(line), slip
                 put(part)
@@ -227,7 +227,7 @@ def _of_a_sign(part: ast.BinOp) -> Iterator[Change]:
                 is_divisor = isinstance(op, ast.Div) and lost is right
                 yield (
                     of_it,
-                    f"the division by {what} is missing" if is_divisor else f"{what} is missing",
+                    f"not divided by {what}" if is_divisor else f"{what} is missing",
                 )
     for other in OTHER_SIGNS[type(op)]:
         yield ast.BinOp(left, other(), right), f"a `{SIGNS[other]}` where `{sign}` was meant"

@@ -104,8 +104,7 @@ class Diagnosis(Mapping[str, Verdict]):
             makes = f"makes {listed(self.in_vain)} right: more than one may be wrong, or a term is missing"
             lines.append(f"No change of a single line that was tried {makes}.")
         if shown := next((verdict for verdict in self.values() if verdict.code), None):
-            without_name = "`loss` is your function and " * ("(loss(" in shown.code)
-            where = f"{shown.name}{[*(shown.where or ())]}, where {without_name}`parameters` are yours"
+            where = f"{shown.name}{[*(shown.where or ())]}, where `parameters` are yours"
             lines += [f"To see for yourself, the slope of your loss at {where}:", shown.code]
         return "\n".join([*lines, f"({self.calls:,} calls to your loss)"])
 

@@ -138,9 +138,9 @@ class OwnLoss:
         moved = [f"{{**parameters, {name!r}: parameters[{name!r}] {sign} h}}" for sign in "+-"]
         first = "[0]" * self.gives_both
         own = getattr(self.loss, "__name__", "")
-        own = own if own.isidentifier() else "loss"  # one without a name
+        own, comment = (own, "") if own.isidentifier() else ("loss", "# `loss` is your function\n")
         up, down = (f"{own}({self.form.format(each)}){first}" for each in moved)
-        return f"h = np.zeros(np.shape(parameters[{name!r}])); h{cell} = {h}\n({up} - {down}) / {2 * h}"
+        return f"{comment}h = np.zeros(np.shape(parameters[{name!r}])); h{cell} = {h}\n({up} - {down}) / {2 * h}"
 
     def functions(self) -> Iterator[tuple[Any, dict[str, Any]]]:
         """The learner's functions and those that they call, each with what it knows by name."""

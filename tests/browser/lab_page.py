@@ -298,7 +298,7 @@ def check_that_all_is_seen(lab, problem=None):
     first, steps = None, trace(problem or worked_example()).steps
     lab.press("Restart")
     forward = [f"{step.name} = {step.code}" for step in steps if step.phase in ("forward", "loss")]
-    lines = lab.root.locator(".bpl-lines")
+    lines = lab.root.locator(".bpl-overview")
     expect(lines).to_have_text("\n".join(forward if len(forward) <= AT_ONCE else []))
     assert lines.evaluate(WITHIN), "the forward pass, before the first step"
     for step in steps:

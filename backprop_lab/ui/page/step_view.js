@@ -55,7 +55,7 @@ function makeParts(el, lab, label, later) {
   const operation = makePicture(make("div", "bpl-operation", board), "bpl-equation");
   operation.image.alt = "";
   operation.image.onload = operation.fit;
-  const forward = make("pre", "bpl-lines", operation.figure.parentElement);
+  const forward = make("pre", "bpl-overview", operation.figure.parentElement);
   const sum = makeSum(board, lab, later), below = makeBelow(el, lab);
   return { board, transport, timeline, map, card, tour, operation, forward, sum, below };
 }
