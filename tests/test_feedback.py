@@ -709,8 +709,8 @@ dW2 = dR.T @ H1 | in which a product is transposed: its factors are swapped, and
     "norm by lines": "dH = dC - dC.mean(axis=0, keepdims=True) | everything goes along the other axis",
     "momentum": "W1_new = W1 - 0.9 * vW1_new | 0.9 used where lr was meant",
     "graph of which some are seen": "dS = (P - Y) * seen[:, None] | seen used where dell was meant",
-    "yes or no, by lines": "ds = p - y | not divided by y.size",
-    "a set": "dm = np.broadcast_to(dpool[:, None], m.shape) | not divided by n[:, None, None]",
+    "yes or no, by lines": "ds = p - y | the factor 1 / y.size is missing",
+    "a set": "dm = np.broadcast_to(dpool[:, None], m.shape) | the factor 1 / n[:, None, None]",
     "leaky": """
 dA = np.where(A > 0, dE, 0.01 * dE) | 0.01 used where 0.1 was meant
 dA = dE * (A > 0) | where the condition fails, it should be 0.1 * dE, not 0

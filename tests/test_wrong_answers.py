@@ -173,7 +173,7 @@ def test_of_lines_for_programs_norms_optimizers_and_penalties_most_are_understoo
         shares[each] = sum(half) / len(half)
         print(f"{each}: {sum(half)} of {len(half)} more wrong lines are understood")  # noqa: T201
     print(f"with words meant for another line: {by_chance:.0%}")  # noqa: T201
-    assert min(shares.values()) >= 0.85
+    assert min(shares.values()) >= 0.89
     assert by_chance <= 0.3
 
 

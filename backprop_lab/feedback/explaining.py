@@ -124,7 +124,7 @@ class Explaining:
         """Another value of the step in place of this one, or what left it so: a function of it that is missing."""
         values = [each for each in self._patterns() if each.key[0] in self.trace]
         left_out = [each for each in self._one_slip if each.line in self.trace] if values else []
-        return [each for each in left_out if re.search("is missing|not divided", each.sentence)] or values
+        return [each for each in left_out if "is missing" in each.sentence] or values
 
     def _factors(self) -> list[Explanation]:
         """The right value times a common factor; in a program first a slip that makes it so, if it is a length."""

@@ -227,7 +227,7 @@ def _of_a_sign(part: ast.BinOp) -> Iterator[Change]:
                 is_divisor = isinstance(op, ast.Div) and lost is right
                 yield (
                     of_it,
-                    f"not divided by {what}" if is_divisor else f"{what} is missing",
+                    f"the factor 1 / {what} is missing" if is_divisor else f"{what} is missing",
                 )
     for other in OTHER_SIGNS[type(op)]:
         yield ast.BinOp(left, other(), right), f"a `{SIGNS[other]}` where `{sign}` was meant"
