@@ -143,6 +143,8 @@ def test_before_the_first_step_the_lines_of_the_forward_pass_are_shown_if_all_of
     shown = ["Y1 = X @ W1 + b1", "H1 = np.maximum(Y1, 0)", "y_pred = H1 @ W2 + b2", "L = np.sum((y_pred - y) ** 2)"]
     assert view_of(StepThrough()).layout_of_steps["forward"] == shown
     assert view_of(StepThrough(start="transformer block")).layout_of_steps["forward"] == []
+    long = view_of(StepThrough(start="rnn")).layout_of_steps["forward"][-3:]
+    assert long == ["L = np.sum((p1 - y1)**2) +", "    np.sum((p2 - y2)**2) +", "    np.sum((p3 - y3)**2)"]
 
 
 def assert_all_is_of_one_place(lab):

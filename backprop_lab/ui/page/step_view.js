@@ -13,6 +13,7 @@ import { makeSum } from "./sum.js";
 import { keepKeys, labAround, nameControls } from "./surroundings.js";
 import { makeTimeline, makeTransport } from "./transport.js";
 
+const MANY = 8; // lines, more than can be read in a phone's room for the operation
 const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Enter", "Escape"];
 
 // What the parts ask the model, and how they tell it something.
@@ -111,8 +112,9 @@ function makeShowing(model, lab, parts, pointer, toMeasure) {
       for (const part of [transport, timeline]) part.arrange(lab.layout());
       const lines = lab.layout().forward ?? [];
       forward.textContent = lines.join("\n");
-      forward.style.setProperty("--lines", lines.length);
-      forward.style.setProperty("--longest", Math.max(0, ...lines.map((line) => line.length)));
+      forward.classList.toggle("bpl-many", lines.length > MANY);
+      forward.style.setProperty("--down", lines.length);
+      forward.style.setProperty("--across", Math.max(1, ...lines.map((line) => line.length)));
       inSight = null;
       showState();
     },

@@ -4,7 +4,9 @@ Both are plain data, as `ui/page/step_view.py` describes them, so that they can 
 """
 
 import math
+import textwrap
 from collections.abc import Iterable, Sequence, Set
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from backprop_lab.step.trace import Trace, found_once
 from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.place import LabState
 
-AT_ONCE = 12  # lines of a forward pass that are shown together, before the first step
+AT_ONCE, WIDEST, GLUE = 12, 46, "\0"  # lines of a forward pass that are shown together, and their letters
 Frame = list[Any]  # [name, first row, last row, first column, last column, "operand" or "result"]
 
 
@@ -29,9 +31,18 @@ def layout(trace: Trace) -> dict[str, Any]:
     since = dict.fromkeys(trace.given, 0) | numbers
     since |= {name: numbers[slope.shown_with] for name, slope in slopes_of(trace).items()}
     steps = [[step.name, step.phase] for step in trace.steps]
-    forward = [f"{step.name} = {step.code}" for step in trace.steps if step.phase in ("forward", "loss")]
-    forward = forward if len(forward) <= AT_ONCE else []
-    return {"steps": steps, "since": since, "rules": rules(trace), "users": users(trace), "forward": forward}
+    return {"steps": steps, "since": since, "rules": rules(trace), "users": users(trace), "forward": forward(trace)}
+
+
+def forward(trace: Trace) -> list[str]:
+    """The lines of the forward pass, if all can be read at once; a long one is broken outside parentheses."""
+    lines: list[str] = []
+    for name, code in ((step.name, step.code) for step in trace.steps if step.phase in ("forward", "loss")):
+        depths = accumulate((letter == "(") - (letter == ")") for letter in code)
+        glued = "".join(GLUE if letter == " " and depth else letter for letter, depth in zip(code, depths, strict=True))
+        wrapped = textwrap.wrap(f"{name} = {glued}", WIDEST, subsequent_indent="    ", break_long_words=False)
+        lines += [line.replace(GLUE, " ") for line in wrapped]
+    return lines if len(lines) <= AT_ONCE else []
 
 
 def users(trace: Trace) -> dict[str, list[str]]:
