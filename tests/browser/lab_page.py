@@ -295,13 +295,12 @@ def check_that_all_is_seen(lab, problem=None):
     """Of the worked example or another problem, at each step, with a cell chosen; and that nothing moves."""
     lab.page.evaluate(LAID_OUT)
     lab.settle()  # into another layout, before it is scrolled to
-    lab.root.evaluate("lab => lab.scrollIntoView({ block: 'start' })")
-    first, of = None, trace(problem or worked_example())
-    lab.board.focus()
-    lab.key("Home")
-    lines = lab.root.locator(".bpl-overview")
+    first, of, lines = None, trace(problem or worked_example()), lab.root.locator(".bpl-overview")
+    lab.board.press("Home")
+    lab.settle()
     expect(lines).to_have_text("\n".join(forward(of)))
-    assert lines.evaluate(WITHIN), "the forward pass, before the first step"
+    lab.wait_until(lambda: lines.evaluate(WITHIN))
+    lab.root.evaluate("lab => lab.scrollIntoView({ block: 'start' })")
     for step in of.steps:
         lab.jump(step.name)
         expect(lines).to_be_hidden()
