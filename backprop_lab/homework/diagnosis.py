@@ -125,7 +125,7 @@ def diagnose(loss: Callable[..., Any], parameters: Mapping[str, Any], gradients:
 
     The loss is called on copies, so no array of yours is changed; four times for each number of all parameters, plus
     some 30 times, and where all is right as often again elsewhere; for more than 5,000 numbers, 28 times for
-    each parameter. A run of more than two seconds says how
+    each parameter. A run of more than five seconds says how
     many calls it needs. A loss that is not the same from call to call, as of dropout without a seed, is noticed.
     Raises ValueError, with a sentence, if the loss cannot be called, stops, or gives no number, or if no gradient fits.
     """

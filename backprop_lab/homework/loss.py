@@ -26,7 +26,7 @@ AGAIN = 5  # times that the loss is asked for at one place before it is believed
 SAME = 1e-12  # relative to the loss: so far the sums of one computer may differ from call to call
 PROBES, SPACINGS = 10, (1e-12, 1e-6)  # how many points in a row, and how near, tell how rough the loss is
 REACHED = 20  # functions, at most, that call each other
-PATIENCE = 2.0  # seconds, after which it is said how many calls there will be
+PATIENCE = 5.0  # seconds, after which it is said how many calls there will be
 BY_NAME, IN_ORDER, AS_IT_IS = "**({})", "*({}).values()", "{}"  # how the parameters are handed to the loss
 NO_NUMBERS = "must be an array of numbers"
 
