@@ -124,10 +124,10 @@ def diagnose(loss: Callable[..., Any], parameters: Mapping[str, Any], gradients:
     right. Afterwards your functions are as they were.
 
     The loss is called on copies, so no array of yours is changed; four times for each number of all parameters, plus
-    some 30 times, and where all is right as often again elsewhere; for more than 5,000 numbers, 28 times for
-    each parameter. A run of more than five seconds says how
-    many calls it needs. A loss that is not the same from call to call, as of dropout without a seed, is noticed.
-    Raises ValueError, with a sentence, if the loss cannot be called, stops, or gives no number, or if no gradient fits.
+    some 30 times, and where all is right as often again elsewhere; for more than 5,000 numbers, 28 times for each
+    parameter. A run of more than five seconds says how many calls it needs. A loss that is not the same from call to
+    call, as of dropout without a seed, is noticed. Raises ValueError, with a sentence, if the loss cannot be called,
+    stops, or gives no number, or if no gradient fits.
     """
     own = OwnLoss(loss, parameters, gradients)
     numbers = sum(value.size for value in own.at.values())
@@ -304,10 +304,8 @@ class _Judge:
         count = f"{len(cells)} of its {self.at.size:,} numbers differ{'s' * (len(cells) == 1)}; " * (self.at.size > 1)
         singly = Slopes(own, name, found.eps, is_large=False)
         if found.directions:  # the largest, one by one
-            slopes, count = (
-                {int(at): singly.one(int(at)) for at in np.argsort(-np.abs(gradient.ravel()))[:SEARCHED]},
-                "",
-            )
+            slopes = {int(at): singly.one(int(at)) for at in np.argsort(-np.abs(gradient.ravel()))[:SEARCHED]}
+            count = ""
             off = {at: abs(slope.slope - gradient.flat[at]) - slope.doubt for at, slope in slopes.items()}
             cells = [at for at, slope in slopes.items() if off[at] > AGREES * abs(slope.slope)]
         if not cells:

@@ -83,8 +83,7 @@ class Mending:
     @property
     def in_vain(self) -> list[str]:
         """The wrong gradients that no change mends, of all that were tried in some function."""
-        mended = frozenset[str]().union(*(change.mends for change in self.changes))
-        return sorted(self.wrong - mended) if self.is_searched else []
+        return sorted(self.wrong.difference(*self.found)) if self.is_searched else []
 
     def _is_what_is_run(self, code: Code) -> bool:
         """Whether a function does what its source says, which somebody may have changed since."""
