@@ -35,7 +35,8 @@ def with_pictures_of(page: str, width: str, theme: str) -> str:
     for each in (*kept["boards"], *(step for iteration in kept["steps"] for step in iteration)):
         del each["dark" if theme == "light" else "light"]
     recording["pictures"] = {width: kept}
-    return before + json.dumps(recording, separators=(",", ":")).replace("<", "\\u003c") + after
+    kept = json.dumps(recording, separators=(",", ":"), ensure_ascii=False)
+    return before + kept.replace("<", "\\u003c") + after
 
 
 if __name__ == "__main__":

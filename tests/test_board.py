@@ -326,8 +326,10 @@ def operation(t, index, room=ROOMS[0], cell=None, **options):
 @pytest.mark.parametrize("name", [*PROBLEMS, "rnn", "lstm", "attention", "transformer block"])
 def test_everything_in_the_operation_lies_in_its_room_and_nothing_on_anything_else(name):
     t = trace(PROBLEMS[name] if name in PROBLEMS else EXAMPLES[name]())
+    below = {room: Operation(scales_of([t]), *room) for room in ROOMS}
     for room, index in product(ROOMS, range(1, len(t.steps) + 1)):
-        shown = operation(t, index, room).shown
+        below[room].draw(t, index)
+        shown = below[room].shown
         each = [(p.x, p.y, p.x + len(p.cols) * p.cell[0], p.y + len(p.rows) * p.cell[1]) for p in shown.placed]
         for word in (*shown.labels, *shown.signs):
             left = word.x - word.align * word.width

@@ -294,6 +294,27 @@ def test_a_mean_over_all_targets_and_a_sigmoid_at_the_end_are_understood():
     assert "dA2" in check_lines(text.replace(" / 5", ""), problem).first_wrong.text
 
 
+def test_a_line_is_shown_as_it_was_typed():
+    text = """
+    dy_pred = 2*(y_pred-y)   # of the loss
+    dH1 = ( dy_pred@W2.T )
+    dY1 = (dH1*(H1>0));dW1 = X.T@dY1
+    dW2 = (H1.T
+           @ dy_pred)
+    grads['b2'] = (dy_pred).sum(0)
+    """
+    found = check_lines(text, worked_example())
+    assert [line.text for line in found.lines] == [
+        "dy_pred = 2*(y_pred-y)",
+        "dH1 = ( dy_pred@W2.T )",
+        "dY1 = dH1 * (H1 > 0)",  # two in one line, or one in two, as Python writes it
+        "dW1 = X.T @ dY1",
+        "dW2 = H1.T @ dy_pred",
+        "db2 = dy_pred.sum(0)",
+    ]
+    assert str(check_lines("dW2 = (H1.T@dy_pred)*2", worked_example())).startswith("line 1, `dW2 = (H1.T@dy_pred)*2`:")
+
+
 def test_nothing_of_the_problem_and_of_the_text_is_changed_and_the_same_is_said_again():
     before = {name: value.copy() for name, value in SOFTMAX.parameters.items()}
     assert repr(check_lines(IN_PLACE, SOFTMAX)) == repr(check_lines(IN_PLACE, SOFTMAX))

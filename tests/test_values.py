@@ -87,9 +87,9 @@ def gives(parts):
 
 
 def check(t, steps):
-    """Check of some steps each cell's sum, their rules and their equations; what is not written out is returned."""
-    ruled, not_written_out = rules(t), set()
-    for name in [*(step.name for step in steps), *slopes_of(t)]:
+    """Check of some steps and their slopes each cell's sum, rule and equation; what is not written out is returned."""
+    ruled, not_written_out, names = rules(t), set(), [step.name for step in steps]
+    for name in [*names, *(slope for slope, shown in slopes_of(t).items() if shown.shown_with in names)]:
         for (i, j), value in np.ndenumerate(value_of(t, name)):
             worked = work_out(t, (name, i, j))
             not_written_out |= set() if worked.numbers else {name}

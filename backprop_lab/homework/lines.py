@@ -5,7 +5,7 @@ How the arrays are laid out, and what doubtful names mean, is found out by tryin
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,7 +22,7 @@ from backprop_lab.homework.resemblance import times
 from backprop_lab.homework.statements import check_biases
 from backprop_lab.homework.text import statements_in
 from backprop_lab.homework.trials import layouts, one_after_the_other, others, with_gradients
-from backprop_lab.homework.words import in_their_words, parts_of, read_in
+from backprop_lab.homework.words import in_their_words, parts_of, read_in, typed
 from backprop_lab.nn.forms import parsed
 from backprop_lab.step.number_format import listed, plain, told_apart
 from backprop_lab.step.problem import Problem, check_problem
@@ -149,7 +149,8 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
             if each.lines[-1] in wrong and (each.ok or each.mistaken != 1):
                 judged[each.lines[-1]] = each, with_theirs
                 only_so[each.lines[-1]] = ", with data as yours"
-    return CheckedLines(tuple(_told(*each, only_so) for each in judged.values()), _missing(best, given))
+    shown = typed(text, best.statements)
+    return CheckedLines(tuple(_told(*each, only_so, shown) for each in judged.values()), _missing(best, given))
 
 
 def _missing(best: Pass, given: Trace) -> tuple[str, ...]:
@@ -206,10 +207,9 @@ def _explains_more(tried: Pass, best: Pass) -> bool:
     return tried.cost < best.cost and (tried.cost[0] < best.cost[0] or tried.right == best.right)
 
 
-def _told(found: Found, best: Pass, only_so: Mapping[int, str]) -> Line:
+def _told(found: Found, best: Pass, only_so: Mapping[int, str], shown: Sequence[str]) -> Line:
     """What is said of a value that lines have given; of one in doubt, that it is right only in this layout."""
-    statements = [best.statements[at] for at in found.lines]
-    numbers, text = tuple(each.line for each in statements), "; ".join(each.text for each in statements)
+    numbers, text = tuple(best.statements[at].line for at in found.lines), "; ".join(shown[at] for at in found.lines)
     if found.ok is None:
         return Line(numbers, text, found.of, None, f"cannot be told: {found.note}")
     if not found.ok and (sentence := _wrong(found, best)):

@@ -1,8 +1,11 @@
 """What is said of a learner's lines, in their own names, and where else a mistake may be."""
 
+import ast
 import re
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
+from textwrap import dedent
 
 import numpy as np
 
@@ -10,6 +13,16 @@ from backprop_lab.homework.backward_pass import Pass
 from backprop_lab.homework.found import Found
 from backprop_lab.homework.statements import Statement
 from backprop_lab.step.number_format import listed
+
+
+def typed(text: str, statements: Sequence[Statement]) -> list[str]:
+    """Each statement as its line of the text has it, with its spaces and parentheses, where it stands there alone."""
+    lines, shown = dedent(text).strip("\n").splitlines(), [each.text for each in statements]
+    for at, each in enumerate(statements):
+        line = lines[each.line - 1].partition("#")[0].strip()
+        with suppress(SyntaxError):
+            shown[at] = line if ast.unparse(ast.parse(line)) == each.text else each.text
+    return shown
 
 
 def read_in(lines: Sequence[int], best: Pass) -> tuple[set[str], str]:

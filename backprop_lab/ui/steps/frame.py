@@ -139,7 +139,7 @@ def the_sum(trace: Trace, worked: Worked) -> dict[str, Any]:
             "text": term.text,
             "sign": term.sign,
             "value": term.written,
-            "share": term.value / largest if largest and math.isfinite(term.value) else 0.0,
+            "share": float(f"{term.value / largest:.3g}") if largest and math.isfinite(term.value) else 0.0,
             "largest": len(sizes) > 1 and abs(term.value) == largest > 0,
         }
         for term in worked.every_term
