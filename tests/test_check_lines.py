@@ -1965,6 +1965,27 @@ def test_where_a_line_changes_another_name_of_its_array_what_is_made_of_that_is_
     assert sentence in next(line.sentence for line in found.lines if not line.ok), found
 
 
+UPDATES = "W2_new W1_new"
+RENAMED = [  # an update by other names, of what it is judged to be, and whether it is right
+    ("w = W2\nw -= lr * dW2\nw = W1\nw -= lr * dW1", UPDATES, True),
+    ("w, dw = W2, dW2\nw -= lr * dw\nw, dw = W1, dW1\nw -= lr * dw", "dW2 W2_new dW1 W1_new", True),
+    ("w = W2 - lr * dW2\nW2 = w\nw = W1 - lr * dW1\nW1 = w", UPDATES, True),
+    ("w = W2\ng = dW2\nw = w - lr * g\nW2 = w\nw = W1\ng = dW1\nw = w - lr * g\nW1 = w", UPDATES, True),
+    ("p = W2\np -= lr * dW2\nW2 = p\np = W1\np[:] = p - lr * dW1", UPDATES, True),
+    ("w = W2\nw += lr * dW2\nw = W1\nw -= lr * dW1", UPDATES, False),
+    ("p = W2\np += lr * dW2\np = W1\np -= lr * dW1", UPDATES, False),
+    ("w = W2\nw -= lr * dW1.T @ dW1 @ dW2\nw = W1\nw -= lr * dW1", UPDATES, False),
+]
+
+
+@pytest.mark.parametrize(("text", "of", "is_right"), RENAMED)
+def test_an_update_by_another_name_is_that_of_the_parameter_with_this_array(text, of, is_right):
+    of, problem = f"dW2 dW1 {of}".split(), random_problem(1, 4, 3, 3, 2)
+    found = check_lines(f"dW2 = H1.T @ dy_pred\ndW1 = X.T @ dY1\n{text}", problem)
+    assert [line.of for line in found.lines] == of, found
+    assert [line.of for line in found.lines if not line.ok] == ([] if is_right else ["W2_new"]), found
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -19,6 +19,7 @@ from backprop_lab.homework.blame import best_pass
 from backprop_lab.homework.found import SAME, Found, turned
 from backprop_lab.homework.names import COUNTS, Layout, Names
 from backprop_lab.homework.resemblance import times
+from backprop_lab.homework.sharing import with_other_names
 from backprop_lab.homework.statements import check_biases
 from backprop_lab.homework.text import statements_in
 from backprop_lab.homework.trials import layouts, one_after_the_other, others, with_gradients
@@ -105,7 +106,8 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     given = trace(problem)
     _check_names(own, problem, given)
     lists = {name: [*value] for name, value in own.items() if isinstance(value, list | tuple)}
-    statements = statements_in(text, Names(problem, given, Layout(), {}).last, lists)
+    usual_names = Names(problem, given, Layout(), own)
+    statements = with_other_names(statements_in(text, usual_names.last, lists), usual_names)
     problem, given = with_gradients(problem, given, own, statements)
     traces = [given, *others(problem)]
     used = {name for each in statements for name in (each.name, *each.reads)}

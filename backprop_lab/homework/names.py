@@ -54,7 +54,7 @@ class Layout:
     `before` is the letter that stands for what enters an activation, such as a where h stands for what leaves it, or h
     beside `h_relu`; `last` is the one for what comes out of the network, such as a where h is hidden. `scores` says
     that the last output is meant before the softmax, `masks` that `D1` is a mask, and `squares` that Adam's v and s are
-    what is called m and v here. What is `passing` stands for many gradients.
+    what is called m and v here. What is `passing` stands for many values.
     """
 
     columns: bool = False
@@ -135,7 +135,7 @@ class Names:
 
     def of(self, name: str) -> str:
         """The value of the trace that a name stands for, or ""."""
-        meant = self.own.get(name)
+        meant = self.own.get(name, "" if name in self.layout.passing else None)
         return meant if isinstance(meant, str) else self._there(self._usual(name.lstrip("_")))
 
     def _usual(self, name: str) -> str:

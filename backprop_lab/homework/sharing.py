@@ -3,6 +3,8 @@
 The lines are run once as Python runs them: nothing is put right, and nothing is copied.
 """
 
+import ast
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.homework.names import Names
-from backprop_lab.homework.statements import FUNCTIONS, Statement
+from backprop_lab.homework.statements import ANOTHER_NAME, FUNCTIONS, Statement, compiled
+
+CHANGES = re.compile(r"\w+ [-+*/@]+= |\w+\[")
 
 
 def with_changes(statements: Sequence[Statement], names: Names) -> list[Statement]:
@@ -37,6 +41,28 @@ def with_changes(statements: Sequence[Statement], names: Names) -> list[Statemen
                 since = max(given.get(name, -1), given.get(each, -1))
                 changes.append((each, _said(statement, each, statements[since], since == at)))
         found.append(replace(statement, changes=tuple(changes)))
+    return found
+
+
+def with_other_names(statements: Sequence[Statement], names: Names) -> list[Statement]:
+    """The same, where a line that changes a parameter by another name, `w = W2` and `w -= lr * dW2`, gives that."""
+    another, found = dict[str, str](), list[Statement]()
+    for each in statements:
+        copied = ANOTHER_NAME.fullmatch(each.text)
+        if copied and another.get(copied[2]) == copied[1]:  # back again
+            continue
+        if each.name in another and not each.calls and CHANGES.match(each.text):
+            module, name = ast.parse(each.text), another[each.name]
+            for part in ast.walk(module):
+                if isinstance(part, ast.Name) and part.id == each.name:
+                    part.id = name
+            reads = frozenset(name if read == each.name else read for read in each.reads)
+            found.append(replace(each, name=name, reads=reads, code=compiled(module.body)))
+            continue
+        another.pop(each.name, None)
+        if copied and names.of(copied[2]) in names.problem.parameters and copied[1] not in names.trace:
+            another[copied[1]] = copied[2]
+        found.append(each)
     return found
 
 

@@ -22,6 +22,7 @@ from backprop_lab.step.program import Program
 FUNCTIONS = {each.__name__: each for each in (len, range, float, int, abs, sum, max, min, round, list, tuple, pow)}
 # What a line finds without asking for it: NumPy imports the code of `mean` and `sum` when they are first called.
 SCOPE = {"__builtins__": {"__import__": __import__}, "np": np, "numpy": np, "math": math, **FUNCTIONS}
+ANOTHER_NAME = re.compile(r"(\w+) = (\w+)")
 A_LITTLE = 1e-6  # that somebody adds so that nothing is divided by 0
 ONES = re.compile(  # beside something else in one array
     r"(?:[hv]stack|column_stack|concatenate|\b[cr]_)\b(?!.*zeros).*\bones(?:_like)?\(|\binsert\(\w+, 0, 1\b"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.homework.names import ACTIVATED, AFTER, BEFORE, TARGETS, Layout, Names
-from backprop_lab.homework.statements import Statement
+from backprop_lab.homework.statements import ANOTHER_NAME, Statement
 from backprop_lab.nn.layers import Array
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program
@@ -37,10 +37,19 @@ def with_gradients(
 
 
 def one_after_the_other(problem: Problem, given: Trace, statements: Sequence[Statement]) -> frozenset[str]:
-    """Names that stand for many gradients, such as dx in `dx = dx @ W2.T`, and not for that of the data x."""
+    """Names that stand for many values, such as dx in `dx = dx @ W2.T`, and not for the gradient of the data x.
+
+    So does w in `w = W2` and in `W2 = w`, and not for W1.
+    """
     names = Names(problem, given, Layout(), {})
     begun = Counter(each.name for each in statements if each.text.startswith(f"{each.name} = "))
-    return frozenset(name for name in begun if begun[name] > 1 and names.of_gradient(name) in problem.data)
+    parts = {name for each in problem.parameters for name in (each, f"d{each}")}
+    passing = {name for name in begun if begun[name] > 1 and names.of_gradient(name) in problem.data}
+    for copied in (ANOTHER_NAME.fullmatch(each.text) for each in statements):
+        meant = {name: names.of(name) or names.gradient(name) for name in copied.groups()} if copied else {}
+        if len({*meant.values()}) == 2 and parts.issuperset(meant.values()):
+            passing |= {name for name in meant if not re.search(r"\d", name)}
+    return frozenset(passing)
 
 
 def others(problem: Problem, keeps_data: bool = False) -> list[Trace]:
