@@ -294,7 +294,8 @@ RIGHT = {  # what is right as it stands, its problem, and what is judged in it
     "what does no harm": (
         "global W1\nif y is None:\n    raise ValueError('no y')\n"
         + TURN
-        + "dW1.shape\ndel dW1\nax.plot(losses)\nhistory['loss'].append(3)\nplot_decision_boundary(lambda x: x)\n"
+        + "dW1.shape\ndel dW1\nax.plot(losses)\nhistory['loss'].append(3)\nhistory_of_W1.append(W1)\n"
+        "plot_decision_boundary(lambda x: x)\n"
         "labels = [1 if p > 0 else 0 for p in out[:, 0]]",
         RELU,
         OF_A_TURN,
@@ -916,6 +917,7 @@ dW2 = acts[-2].T @ delta
 OVER_LAYERS = {
     "the last one in each turn": (OF_ITS_LAST, DEEP, "dY3 dW3 dY2 dW2"),
     "one of two ways": (OF_TWO_WAYS, DEEP, "dY3 dW3"),
+    "one of two ways by a name": (OF_TWO_WAYS.replace("l < 2", "is_training"), DEEP, "dY3 dW3"),
     "a list from 0 beside one from 1": (
         (
             "zs = []\ndW = [None] * 4\nzs.append(X @ W1 + b1)\nA1 = sigmoid(zs[-1])\nzs.append(A1 @ W2 + b2)\n"

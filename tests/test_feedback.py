@@ -898,3 +898,29 @@ def test_another_beta_is_no_forgotten_memory_times_a_count(line, said):
     feedback = check(name, t.evaluate(code), t)
     assert said in feedback.message
     assert "two mistakes" not in feedback.message
+
+
+def test_a_forgotten_gradient_is_told_where_the_first_velocity_is_0_and_so_is_the_answer():
+    first = trace(random_problem(1, 4, 3, 5, 2, optimizer=Momentum()))
+    traces = [first, trace(first.next_problem())]
+    assert "dW1 is missing" in check_function("vW1_new", lambda vW1: 0.9 * vW1, traces).message
+    assert "All your numbers are 0" in check_function("vW1_new", lambda vW1: 0 * vW1, traces).message
+
+
+@pytest.mark.parametrize(
+    ("inside", "outside", "right"),
+    [("2 * R", "np.sign(R)", "does not hold"), ("R", "np.abs(R) - 0.5", "holds"), ("2 * R", "2 * np.sign(R)", None)],
+)
+def test_of_a_loss_in_two_parts_the_one_whose_slope_is_wrong_is_told(inside, outside, right):
+    rng = np.random.default_rng(0)
+    lines = "R = X @ W - y\nL = np.mean(np.where(np.abs(R) <= 1, 0.5 * R**2, np.abs(R) - 0.5))"
+    t = trace(
+        program(
+            lines,
+            {"W": rng.standard_normal((3, 2))},
+            {name: rng.standard_normal((5, n)) for name, n in (("X", 3), ("y", 2))},
+        )
+    )
+    message = check("dR", t.evaluate(f"np.where(np.abs(R) <= 1, {inside}, {outside}) / R.size"), t).message
+    assert (f"right where `np.abs(R) <= 1` {right}, and wrong where" in message) == bool(right), message
+    assert ("one side" in check("dR", t["dR"] * 3, t).cause) is False

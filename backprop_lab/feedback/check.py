@@ -147,14 +147,23 @@ def check_function(
     looked = [_try(name, function, trace, mistakes) for trace in traces]
     decided = [look if isinstance(look, Feedback) else _decided(look.compared) for look in looked]
     causes = [feedback.cause if feedback is not None else None for feedback in decided]
-    at = next((at for at, cause in enumerate(causes) if cause != () and (at == 0 or cause != ("kink",))), 0)
-    first = looked[at]
-    others = [look for look in looked if look is not first and isinstance(look, Explaining)]
-    feedback = first if isinstance(first, Feedback) else _feedback(first, others)
+    off = [at for at, cause in enumerate(causes) if cause != () and (at == 0 or cause != ("kink",))]
+    at = off[0] if off else 0
+    feedback = _of_all(looked, at)
+    if feedback.cause == ("pattern", "zeros"):  # where others are not 0, they may tell why
+        told = (_of_all(looked, k) for k in off)
+        feedback = next((each for each in told if {*each.cause} & {"slip", *mistakes}), feedback)
     if at == 0 or feedback.cause == ("blank",):
         return feedback
     other = f"another one, with {what_differs(traces[0], traces[at])}"
     return replace(feedback, message=f"Right for the first problem, but not for {other}. {feedback.message}")
+
+
+def _of_all(looked: Sequence[Explaining | Feedback], at: int) -> Feedback:
+    """What is said of one of the answers that a function gave, and borne out by all others."""
+    one = looked[at]
+    others = [look for look in looked if look is not one and isinstance(look, Explaining)]
+    return one if isinstance(one, Feedback) else _feedback(one, others)
 
 
 def _try(name: str, function: Any, trace: Trace, mistakes: Mapping[str, Mistake]) -> Explaining | Feedback:

@@ -12,7 +12,7 @@ import numpy as np
 
 from backprop_lab.feedback.compared import EXACT, SLACK, Compared, Pattern, near
 from backprop_lab.feedback.factors import common_factors
-from backprop_lab.feedback.places import lines, of_a_sample, places, signs, zeros
+from backprop_lab.feedback.places import lines, of_a_sample, places, sides, signs, zeros
 from backprop_lab.nn.arrays import FLOATS
 from backprop_lab.nn.layers import Array
 from backprop_lab.step.number_format import plain
@@ -36,7 +36,7 @@ def seen_in(name: str, answer: Array, right: Array, allowed: Array, trace: Trace
             looks = [_cut_off, _of_few_numbers, _factors, _of_another_beta]
             if right.size <= LARGE:
                 looks += [] if by_chance else [_of_another_value, _combined, _of_two_gradients]
-                looks += [of_a_sample, signs, places, zeros, _powers, lines]
+                looks += [of_a_sample, signs, places, sides, zeros, _powers, lines]
         for look in looks:
             yield from look(seen)
 

@@ -1,10 +1,12 @@
 """What can be seen in where the numbers of a wrong answer stand: signs, zeros, rows and columns, a sample alone."""
 
+import ast
 from collections.abc import Iterator
 
 import numpy as np
 
 from backprop_lab.feedback.compared import Compared, Pattern, near
+from backprop_lab.nn.forms import parsed
 from backprop_lab.nn.layers import Array
 from backprop_lab.step.number_format import listed, plain
 
@@ -73,6 +75,23 @@ def places(seen: Compared) -> Iterator[Pattern]:
             yield Pattern(f"{line}s moved", f"The {line}s are right, but in another order.")
         elif len(moved) and len(set(first)) == 1:
             yield Pattern(f"{line} repeated", f"Each of your {line}s is {line} {first[0]} of what it should be.")
+
+
+def sides(seen: Compared) -> Iterator[Pattern]:
+    """Right on one side of a condition of the forward pass, such as that of a Huber loss, and wrong on the other."""
+    agrees = seen.cells(seen.right)
+    forward = (ast.walk(parsed(step.code)) for step in seen.trace.steps if step.role == "value")
+    conditions = (ast.unparse(part) for line in forward for part in line if isinstance(part, ast.Compare))
+    for condition in dict.fromkeys(conditions):
+        try:
+            holds = np.asarray(seen.trace.evaluate(condition))
+        except NameError:  # as in a comprehension of your own
+            continue
+        if holds.shape == agrees.shape and holds.any() and not holds.all():
+            for sides, words in ((holds, ("holds", "does not")), (~holds, ("does not hold", "does"))):
+                if np.array_equal(agrees, sides):
+                    said = f"The numbers are right where `{condition}` {words[0]}, and wrong where it {words[1]}."
+                    yield Pattern("one side", said)
 
 
 def zeros(seen: Compared) -> Iterator[Pattern]:
