@@ -19,6 +19,7 @@ from backprop_lab import (
     Dropout,
     GradientDescent,
     HalfSquaredError,
+    LeakyReLU,
     Linear,
     MeanSquaredError,
     Momentum,
@@ -2000,3 +2001,146 @@ def test_an_update_by_another_name_is_that_of_the_parameter_with_this_array(text
 def test_names_of_one_array_are_no_matter_where_only_one_of_them_is_used_after_a_change(text):
     found = check_lines(text, SOFTMAX)
     assert found.ok, found
+
+
+ALONG = program(
+    "h = np.tanh(X @ W1)\nout = h @ W2\nL = np.sum((out - y)**2)",
+    {"W1": DRAWN((4, 6)), "W2": DRAWN((6, 3))},
+    {"X": DRAWN((5, 4)), "y": DRAWN((5, 3))},
+)
+ONE_LAYER = program(
+    "H = x @ W + b\nout = np.maximum(H, 0)\nL = np.sum(out * dout)",
+    {"W": DRAWN((3, 2)), "b": DRAWN((1, 2))},
+    {"x": DRAWN((4, 3)), "dout": DRAWN((4, 2))},
+    gradients=["x"],
+)
+STANDARDISED = program(
+    "mu = X.mean(axis=0)\nxc = X - mu\nvar = (xc**2).mean(axis=0)\ninv = 1 / np.sqrt(var + 1e-5)\nxhat = xc * inv\n"
+    "out = gamma * xhat\nL = np.sum(out * dout)",
+    {"gamma": np.ones(3)},
+    {"X": DRAWN((6, 3)), "dout": DRAWN((6, 3))},
+    gradients=["X"],
+)
+UNROLLED = program(
+    "h1 = np.tanh(x1 @ Wx + h0 @ Wh)\nh2 = np.tanh(x2 @ Wx + h1 @ Wh)\np1 = h1 @ Wy\np2 = h2 @ Wy\n"
+    "L = np.sum((p1 - t1)**2) / 2 + np.sum((p2 - t2)**2) / 2",
+    {"Wx": DRAWN((3, 4)), "Wh": DRAWN((4, 4)), "Wy": DRAWN((4, 2))},
+    {"x1": DRAWN((5, 3)), "x2": DRAWN((5, 3)), "h0": DRAWN((5, 4)), "t1": DRAWN((5, 2)), "t2": DRAWN((5, 2))},
+)
+THROUGH_TIME = (
+    "dWx, dWh, dWy, dnext = 0, 0, 0, 0\nfor x, hp, h, p, t in [(x2, h1, h2, p2, t2), (x1, h0, h1, p1, t1)]:\n"
+    "    e = p - t\n    dWy += h.T @ e\n    dz = (e @ Wy.T + dnext) * (1 - h**2)\n    dWx += x.T @ dz\n"
+    "    dWh += hp.T @ dz\n    dnext = dz @ Wh.T"
+)
+LEAKY, MOMENTUM = (
+    random_problem(1, samples=5, activation=LeakyReLU()),
+    trace(random_problem(1, 5, optimizer=Momentum(0.9))).next_problem(),
+)
+RELU_ALONE, PENALISED, TANH = (
+    random_problem(1),
+    random_problem(1, penalty=L2(0.1)),
+    random_problem(1, samples=5, activation=Tanh()),
+)
+HALF_DROPPED = Problem(
+    Network([Linear(DRAWN((4, 6)), DRAWN((1, 6))), ReLU(), Dropout(0.5, seed=1), Linear(DRAWN((6, 3)), DRAWN((1, 3)))]),
+    SumSquaredError(),
+    DRAWN((5, 4)),
+    DRAWN((5, 3)),
+    lr=0.01,
+)
+OF_A_MASK = "D1 = H1 * mask\ndY2 = 2 * (D1 @ W2 + b2 - y)\ndW2 = D1.T @ dY2\ndD1 = dY2 @ W2.T\ndH1 = dD1 * mask"
+SEVERAL_MEANINGS = {  # right lines with a name that means another thing than usual, and a change that makes one wrong
+    "a gradient that goes on": (
+        "dout = 2 * (out - y)\ndW2 = h.T @ dout\ndout = (dout @ W2.T) * (1 - h**2)\ndW1 = X.T @ dout",
+        ALONG,
+        ("* (1 - h**2)", "* (1 - h)"),
+    ),
+    "a gradient that is given": (
+        "dout = dout * (out > 0)\ndW = x.T @ dout\ndb = dout.sum(axis=0)\ndx = dout @ W.T",
+        ONE_LAYER,
+        ("dout @ W.T", "dout * 2 @ W.T"),
+    ),
+    "alpha is no rate": (
+        "alpha = 0.01\nd2 = 2 * (y_pred - y)\nd1 = (d2 @ W2.T) * np.where(Y1 > 0, 1, alpha)\ndW1 = X.T @ d1",
+        LEAKY,
+        ("alpha = 0.01", "alpha = 0.3"),
+    ),
+    "alpha is beta": (
+        "alpha = 0.9\ndW2 = H1.T @ (2 * (y_pred - y))\nvW2 = alpha * vW2 + dW2\nW2 = W2 - lr * vW2",
+        MOMENTUM,
+        ("alpha = 0.9", "alpha = 0.8"),
+    ),
+    "alpha is the rate": (
+        "alpha = 0.5\ndW2 = H1.T @ dy_pred\nW2 = W2 - alpha * dW2",
+        TANH,
+        ("W2 - alpha", "W2 + alpha"),
+    ),
+    "m is beta": (
+        "m = 0.9\ndW2 = H1.T @ (2 * (y_pred - y))\nvW2 = m * vW2 + dW2\nW2 = W2 - lr * vW2",
+        MOMENTUM,
+        ("m * vW2 + dW2", "m * vW2 - dW2"),
+    ),
+    "a penalty under a second name": (
+        "grad_W2 = H1.T @ (2 * (y_pred - y))\ndW2 = grad_W2 + 0.2 * W2",
+        PENALISED,
+        ("+ 0.2", "+ 0.1"),
+    ),
+    "deltas from the output": (
+        "delta1 = 2 * (y_pred - y)\ndW2 = H1.T @ delta1\ndelta2 = (delta1 @ W2.T) * (1 - H1**2)\ndW1 = X.T @ delta2",
+        TANH,
+        ("(1 - H1**2)", "(1 - H1)"),
+    ),
+    "a slope that is called a gradient": (
+        "dZ2 = 2 * (y_pred - y)\ndA1 = 1 - H1**2\ndZ1 = (dZ2 @ W2.T) * dA1\ndW1 = X.T @ dZ1",
+        TANH,
+        ("dA1 = 1 - H1**2", "dA1 = 1 + H1**2"),
+    ),
+    "what the last turn hands on": (THROUGH_TIME, UNROLLED, ("dz @ Wh.T", "dz @ Wh")),
+    "the type of truth values": (
+        "dH1 = dy_pred @ W2.T\ndY1 = dH1 * (Y1 > 0).astype(bool)",
+        LEAKY_NO := random_problem(1),
+        ("dH1 * (", "dy_pred @ W2.T * ~("),
+    ),
+    "a mask of their own, divided where it is drawn": (
+        f"mask = (np.random.rand(*H1.shape) < 0.5) / 0.5\n{OF_A_MASK}",
+        HALF_DROPPED,
+        ("< 0.5) / 0.5", "< 0.5)"),
+    ),
+    "a mask of 0s and 1s": (
+        f"mask = np.random.binomial(1, 0.5, size=H1.shape) / 0.5\n{OF_A_MASK}",
+        HALF_DROPPED,
+        ("dD1 * mask", "dD1"),
+    ),
+    "a mask in two lines": (
+        (
+            "A1 = np.maximum(X @ W1 + b1, 0)\nD1 = np.random.rand(A1.shape[0], A1.shape[1])\n"
+            "D1 = (D1 < 0.5).astype(int)\nA1 = A1 * D1\nA1 = A1 / 0.5\ndZ2 = 2 * (A1 @ W2 + b2 - y)\n"
+            "dW2 = A1.T @ dZ2\ndA1 = dZ2 @ W2.T\ndA1 = dA1 * D1\ndA1 = dA1 / 0.5"
+        ),
+        HALF_DROPPED,
+        ("dA1 = dA1 / 0.5", "dA1 = dA1 * 0.5"),
+    ),
+    "a mask of another name": (
+        (
+            "p = 0.5\nH1 = np.maximum(0, X @ W1 + b1)\nU1 = (np.random.rand(*H1.shape) < p) / p\nH1 *= U1\n"
+            "out = H1 @ W2 + b2\ndout = 2 * (out - y)\ndW2 = H1.T @ dout\ndb2 = dout.sum(0)\ndH1 = dout @ W2.T\n"
+            "dH1 *= U1\ndH1[H1 <= 0] = 0\ndW1 = X.T @ dH1"
+        ),
+        HALF_DROPPED,
+        ("dH1 *= U1\n", ""),
+    ),
+    "x for X": (
+        "dx = gamma * inv * (dout - dout.mean(axis=0) - xhat * (xhat * dout).mean(axis=0))",
+        STANDARDISED,
+        ("- dout.mean(axis=0) ", ""),
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "problem", "change"), SEVERAL_MEANINGS.values(), ids=SEVERAL_MEANINGS)
+def test_a_name_may_mean_another_thing_than_usual_and_a_mistake_beside_it_is_seen(text, problem, change):
+    found = check_lines(text, problem)
+    assert found.ok, found
+    assert change[0] in text
+    wrong = check_lines(text.replace(*change), problem)
+    assert wrong.ok is False, wrong

@@ -405,6 +405,27 @@ def test_dropout_without_a_seed_and_a_loss_that_counts_its_calls_are_noticed():
     assert diagnose(drifting, parameters, {"W": X.T @ np.ones((4, 3))}).ok is None
 
 
+@pytest.mark.parametrize("seed", range(3, 9))
+def test_the_bias_before_a_batch_norm_is_right_though_its_gradient_is_nothing_but_rounding(seed):
+    rng = np.random.default_rng(seed)
+    X, Y = rng.standard_normal((5, 4)), rng.standard_normal((5, 3))
+
+    def loss(p):
+        z = X @ p["W"] + p["b"]
+        s = np.sqrt(z.var(axis=0) + 1e-5)
+        n = (z - z.mean(axis=0)) / s
+        d = 2 * (n - Y)
+        dz = (d - d.mean(axis=0) - n * (d * n).mean(axis=0)) / s
+        return np.sum((n - Y) ** 2), {"W": X.T @ dz, "b": dz.sum(axis=0)}
+
+    parameters = {"W": rng.standard_normal((4, 3)), "b": np.zeros(3)}
+    for found in (diagnose(loss, parameters), diagnose(lambda p: loss(p)[0], parameters, loss(parameters)[1])):
+        assert found.ok, found
+        assert "wrong" not in str(found)
+    gradients = loss(parameters)[1]
+    assert diagnose(lambda p: loss(p)[0], parameters, gradients | {"b": gradients["b"] + 1e-9})["b"].ok is False
+
+
 def test_a_loss_that_reads_its_numbers_from_elsewhere_is_told_so():
     parameters = drawn(1, W=(5, 3))
     found = diagnose(lambda W: np.sum(parameters["W"] ** 2), parameters, {"W": 2 * parameters["W"]})

@@ -924,3 +924,13 @@ def test_of_a_loss_in_two_parts_the_one_whose_slope_is_wrong_is_told(inside, out
     message = check("dR", t.evaluate(f"np.where(np.abs(R) <= 1, {inside}, {outside}) / R.size"), t).message
     assert (f"right where `np.abs(R) <= 1` {right}, and wrong where" in message) == bool(right), message
     assert ("one side" in check("dR", t["dR"] * 3, t).cause) is False
+
+
+def test_what_a_function_prints_is_printed_once(capsys):
+    def doubled(X, dY1):
+        print("shape", X.shape)  # noqa: T201
+        return X.T @ dY1 * 2
+
+    traces = [trace(random_problem(seed, samples=3 + seed)) for seed in range(3)]
+    assert "twice" in check_function("dW1", doubled, traces).message
+    assert capsys.readouterr().out == "shape (3, 3)\n"

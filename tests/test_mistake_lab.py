@@ -1,5 +1,6 @@
 """The mistake lab: whatever is done, the text, the check, the menu and the curves are those of the mistake chosen."""
 
+import html
 import re
 
 import numpy as np
@@ -110,3 +111,18 @@ def test_whatever_is_done_text_check_menu_and_curves_are_of_the_mistake(name, cu
         move()
         assert_all_is_of_the_mistake(lab, curves)
         assert (len(curves) > before) == trains
+
+
+def test_of_a_mistake_that_does_no_harm_only_lines_that_numpy_takes_are_shown():
+    rng = np.random.default_rng(0)
+    lines = "H = np.tanh(E @ W)\ns = H @ V\nL = np.mean((s - y) ** 2)"
+    parameters = {"W": rng.standard_normal((2, 3)), "V": rng.standard_normal((3, 1))}
+    p = program(lines, parameters, {"E": rng.standard_normal((4, 2)), "y": rng.standard_normal((4, 1))})
+    lab, t, harmless = MistakeLab(p), trace(p), 0
+    for _, mistake in lab._mistake.options[1:]:
+        lab._mistake.value = mistake
+        text = html.unescape(lab._text.value)
+        harmless += "changes nothing" in text
+        for name, line in re.findall("<code>(\\w+) = (.*?)</code>", text):
+            assert np.shape(t.evaluate(line)) == np.shape(t[name]), (mistake, name, line)
+    assert harmless

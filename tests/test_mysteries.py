@@ -270,3 +270,13 @@ def test_a_line_is_told_from_one_whose_name_differs_by_capitals_alone():
         hidden = mysteries._open(None, seed, None, p)[2]
         assert solve(problem=p, seed=seed, line=name, mistake=hidden)
         assert solve(problem=p, seed=seed, line=other, mistake=hidden).cause == ("line",)
+
+
+@pytest.mark.parametrize("seed", [2, 5, 12])
+def test_a_line_alone_is_judged_by_itself(seed):
+    right, hidden, _ = mysteries._open(None, seed, 2, None)
+    told = {step.name: str(solve(seed=seed, difficulty=2, line=step.name)) for step in right.steps}
+    assert [name for name, said in told.items() if said.startswith(f"You have found the line, {name}.")] == [hidden]
+    assert all(said.startswith(f"The mistake is not in {name}:") for name, said in told.items() if name != hidden)
+    assert not solve(seed=seed, difficulty=2, line=hidden)
+    assert "no line called 'dW9'" in str(solve(seed=seed, difficulty=2, line="dW9"))

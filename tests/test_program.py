@@ -320,8 +320,8 @@ def test_a_seed_draws_with_the_mean_and_spread_there_are_and_leaves_constants():
     assert not np.any(drawn.parameters["W"] == W)
     assert identical(drawn.parameters["b"], p.parameters["b"])
     assert drawn.parameters["c"] == 2
-    assert kept_by_seeds(p) == "b, c stay as given, whatever the seed: each is one number throughout."
-    assert kept_by_seeds(by_hand()) == "b stays as given, whatever the seed: it is one number throughout."
+    assert kept_by_seeds(p) == "b, c stay as given, whatever the seed: all numbers of each are the same."
+    assert kept_by_seeds(by_hand()) == "b stays as given, whatever the seed: all its numbers are the same."
     assert kept_by_seeds(programmed("rnn_cell")) == ""
     assert identical(redrawn(p, 3).parameters["W"], drawn.parameters["W"])
     assert redrawn(p, None) is p

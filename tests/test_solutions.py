@@ -153,6 +153,17 @@ def test_a_file_of_functions_is_graded_for_06_and_for_a_problem_of_ones_own(tmp_
     assert of_own.startswith("ada: 0 of 2. dY1: This looks like dH1: the ReLU's mask is missing")
 
 
+def test_a_file_or_an_answer_that_never_ends_is_stopped_and_the_next_ones_are_graded(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("ada.py").write_text("while True: pass")
+    Path("ben.py").write_text("def Y1(X):\n    while True: pass\n\ndef dW2(H1, dy_pred): return H1.mT @ dy_pred\n")
+    with mock.patch("sys.argv", ["grade.py", "--seed", "12", "--seconds", "1", "ada.py", "ben.py"]):
+        runpy.run_path(str(ROOT / "notebooks" / "solutions" / "grade.py"))
+    ada, ben = capsys.readouterr().out.splitlines()
+    assert ada == "ada: 0 of 12. the file stops with TimeoutError: it takes longer than 1 s"
+    assert re.match("ben: 1 of 12. Y1: .*it takes longer than 1 s", ben), ben
+
+
 def test_the_code_for_teachers_runs_as_it_stands(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}

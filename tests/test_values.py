@@ -16,7 +16,7 @@ from problems import ACTIVATIONS, losses_of, problems, varied_problem
 
 from backprop_lab import MISTAKES, Mistake, SoftmaxCrossEntropy, plant, program, random_problem, trace, worked_example
 from backprop_lab.course.predictions import question
-from backprop_lab.nn.layers import Linear
+from backprop_lab.nn.layers import Linear, Tanh
 from backprop_lab.reading.equation import Operand, equation
 from backprop_lab.reading.one_cell import TERMS, work_out
 from backprop_lab.reading.parts import rules
@@ -386,3 +386,13 @@ def test_a_sum_of_products_has_each_of_their_terms():
     t = trace(program("S = X @ W + Z @ V\nR = c + X @ W\nL = (S * R).sum()", learnt, given))
     assert [term.text.count("×") for term in work_out(t, ("S", 0, 1)).every_term] == [1] * 5
     assert [term.text.count("×") for term in work_out(t, ("R", 0, 1)).every_term] == [0, 1, 1, 1]
+
+
+@pytest.mark.parametrize(("seed", "lr", "iterations"), [(1, 5, 12), (2, 5, 12), (3, 4.5, 20)])
+def test_in_a_run_that_diverges_what_does_not_cancel_is_shown_as_it_was_computed(seed, lr, iterations):
+    """A huge gradient times the slope 0 of a saturated unit is 0, however much rounding there may be on its way."""
+    t = trained(random_problem(seed, samples=4, activation=Tanh(), lr=lr), iterations)
+    assert np.abs(t["L"]) > 1e20
+    for name in ("dW1", "db1", "W1_new", "b1_new"):
+        assert np.array_equal(value_of(t, name), t[name]), name
+        assert all("rounding" not in str(work_out(t, (name, 0, j))) for j in range(t[name].shape[1])), name

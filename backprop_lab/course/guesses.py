@@ -142,7 +142,9 @@ def unread(
     mistake: Any, is_line: bool, meant: list[str], line: Any, place: str | None, right: Trace
 ) -> tuple[tuple[str, ...], str] | None:
     """Where what was typed has a blank, or is not a mistake or a line of the step: the cause, and what to say."""
-    if missing := ["line"] * (line is ...) + ["mistake"] * (mistake is None or mistake is ...):
+    is_of_line_alone = mistake is None and line is not None and line is not ...
+    has_none = (mistake is None and not is_of_line_alone) or mistake is ...
+    if missing := ["line"] * (line is ...) + ["mistake"] * has_none:
         blanks = {"line": "the wrong line, such as 'dW1',", "mistake": "the mistake"}
         those, places = ("the names", "the blanks") if len(missing) > 1 else ("the name", "the blank")
         said = f"Put {those} of {' and of '.join(blanks[each] for each in missing)} in place of {places}, in quotes."
@@ -150,9 +152,10 @@ def unread(
     if len(meant) > 1:
         fitting = ", ".join(map(repr, meant[:-1]))
         return ("name",), f"{mistake!r} fits several mistakes: which one, {fitting} or {meant[-1]!r}?"
-    if not meant and not is_line and (why := _why_not_run(mistake, right)):
+    is_unknown = not meant and not is_line and not is_of_line_alone
+    if is_unknown and (why := _why_not_run(mistake, right)):
         return ("name",), f"`{mistake}` cannot be run here: {why}."
-    if not meant and not is_line:
+    if is_unknown:
         return ("name",), _unknown("mistake", mistake, MISTAKES)
     if place is None and line is not None:
         return ("name",), _unknown("line", line, [step.name for step in right.steps])

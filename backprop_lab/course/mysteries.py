@@ -99,7 +99,7 @@ def solve(
     Where several mistakes give the same numbers, each is right. Of a wrong guess it tells only how it was taken, and
     whether that mistake is made in the same line. With `line`, such as "dW1", that has to be the line in which it is
     made, and is credited by itself. What you think was run may also be typed in NumPy, as `mistake`, in any way to
-    write it: right is what gives the numbers that are shown.
+    write it: right is what gives the numbers that are shown. With a `line` alone it says whether that is the one.
     `seed`, `difficulty` and `problem` are those of the mystery. Raises ValueError if there is no such case. For
     example::
 
@@ -113,6 +113,9 @@ def solve(
     meant = meant_by(typed, right, place) if code is None and isinstance(typed, str) else []
     if cannot_be_read := unread(typed, code is not None, meant, line, place, right):
         return Feedback(False, *cannot_be_read)
+    if place == name and mistake is None:
+        said = f"You have found the line, {name}. Which mistake is made in it? Name it, or type what you think was run."
+        return Feedback(False, ("blank",), said)
     if place not in (None, name):
         said = f"The mistake is not in {place}: its line, run on the values shown, gives exactly the {place} shown."
         return Feedback(False, ("line",), said)

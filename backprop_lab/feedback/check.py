@@ -80,6 +80,7 @@ class Feedback:
 
 
 Given = ParamSpec("Given")
+Looked = Explaining | Feedback
 
 
 def raising_nothing(judge: Callable[Given, Feedback]) -> Callable[Given, Feedback]:
@@ -144,12 +145,11 @@ def check_function(
         return _misused(f"What {name} is tried on is a list of traces, such as [trace(problem)]; got {what}.")
     if not _are_mistakes(mistakes):
         return _misused(NO_MISTAKES)
-    looked = [_try(name, function, trace, mistakes) for trace in traces]
+    looked = [_try(name, function, trace, mistakes, trace is traces[0]) for trace in traces]
     decided = [look if isinstance(look, Feedback) else _decided(look.compared) for look in looked]
     causes = [feedback.cause if feedback is not None else None for feedback in decided]
-    off = [at for at, cause in enumerate(causes) if cause != () and (at == 0 or cause != ("kink",))]
-    at = off[0] if off else 0
-    feedback = _of_all(looked, at)
+    off = [at for at, cause in enumerate(causes) if cause != () and (at == 0 or cause != ("kink",))] or [0]
+    feedback = _of_all(looked, at := off[0])
     if feedback.cause == ("pattern", "zeros"):  # where others are not 0, they may tell why
         told = (_of_all(looked, k) for k in off)
         feedback = next((each for each in told if {*each.cause} & {"slip", *mistakes}), feedback)
@@ -159,19 +159,19 @@ def check_function(
     return replace(feedback, message=f"Right for the first problem, but not for {other}. {feedback.message}")
 
 
-def _of_all(looked: Sequence[Explaining | Feedback], at: int) -> Feedback:
+def _of_all(looked: Sequence[Looked], at: int) -> Feedback:
     """What is said of one of the answers that a function gave, and borne out by all others."""
     one = looked[at]
     others = [look for look in looked if look is not one and isinstance(look, Explaining)]
     return one if isinstance(one, Feedback) else _feedback(one, others)
 
 
-def _try(name: str, function: Any, trace: Trace, mistakes: Mapping[str, Mistake]) -> Explaining | Feedback:
+def _try(name: str, function: Any, trace: Trace, mistakes: Mapping[str, Mistake], prints: bool) -> Looked:
     """What a function gives for one trace, or an array in its place; or what to say where there is nothing."""
     try:
         if name not in trace or not callable(function):
             return _explaining(name, function, trace, mistakes)
-        answer, warned = call(name, function, trace, mistakes)
+        answer, warned = call(name, function, trace, mistakes, prints)
         return replace(_explaining(name, answer, trace, mistakes), warned=warned, function=function)
     except NoAnswerError as nothing:
         feedback = _without_answer(nothing)
@@ -327,4 +327,4 @@ def _first(wrong: Array) -> tuple[int, ...]:
 def _no_such_name(name: str, trace: Trace) -> str:
     near = get_close_matches(name.lower(), [known.lower() for known in trace.names], n=1)
     guess = next((f" Did you mean {known}?" for known in trace.names if [known.lower()] == near), "")
-    return f"There is no {name!r} here.{guess} There is {', '.join(trace.names)}."
+    return f"There is no {name!r} here.{guess} There are {', '.join(trace.names)}."

@@ -3,9 +3,10 @@
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, redirect_stdout, suppress
 from difflib import get_close_matches
 from inspect import Parameter, signature
+from io import StringIO
 from types import FunctionType
 from typing import Any
 
@@ -25,15 +26,18 @@ JUMP = 0.1  # relative to the largest number: an answer that moves so far when t
 STOPS = (Exception, SystemExit, GeneratorExit)  # what a function may stop with that is no wish to interrupt it
 
 
-def call(name: str, function: Callable[..., Any], trace: Trace, mistakes: Mapping[str, Mistake]) -> tuple[Any, str]:
+def call(
+    name: str, function: Callable[..., Any], trace: Trace, mistakes: Mapping[str, Mistake], prints: bool = False
+) -> tuple[Any, str]:
     """What a learner's function returns for this trace, and what NumPy warned of on the way, in words.
 
-    Raises NoAnswerError, saying why, if it cannot be called, stops with an error, returns nothing, or writes into what
-    it was given.
+    It is called on several traces: what it prints is seen where it `prints`, and not again. Raises NoAnswerError, which
+    says why, if it cannot be called, stops with an error, returns nothing, or writes into what it was given.
     """
     asked = _Call(name, function, trace)
     try:
-        with warnings.catch_warnings(record=True, action="always") as warned, np.errstate(all="warn"):
+        hushed = nullcontext() if prints else redirect_stdout(StringIO())
+        with warnings.catch_warnings(record=True, action="always") as warned, np.errstate(all="warn"), hushed:
             answer, copies = asked.run(function)
     except STOPS as error:  # whatever it is, it is the learner's to see
         raise asked.stopped(error, mistakes) from None

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.feedback.plain_words import another_name, in_plain_words
-from backprop_lab.homework.found import SAME, Found, are_same, fit_of, has_its_slope, no_numbers, turned
+from backprop_lab.homework.found import SAME, Found, are_same, fit_of, is_own_part, no_numbers, turned
 from backprop_lab.homework.names import A_GRADIENT, Names
-from backprop_lab.homework.statements import FUNCTIONS, Statement, what_is
+from backprop_lab.homework.statements import FUNCTIONS, Statement, is_handed_on, what_is
 
 MASKS = re.compile("[<>]")
 A_COPY = re.compile(r"\w+\d = \w+\d")
@@ -254,14 +254,14 @@ class Pass:
         if fits and len(lines) > 1 and SOME_CELLS.search(last.text) and all(map(are_same, values, self.before)):
             of, fits = names.following(fits[0][0]), []  # the last line should have done something, and did not
         note = next((self.untold[each] for each in sorted(read) if each in self.untold), "")
-        if not fits and has_its_slope(self.names, of, values):
+        if not fits and is_own_part(self.names, of, values):
             return None  # a part of the learner's own
         if not fits:
             seen, named = {found.of for found in self.found}, f"d{names.of_gradient(name)}"
             unseen = (each for each in candidates if each not in seen and (names.is_on_the_way(each) or each == named))
             of = through[0] if through and MASKS.search(last.text) else of
             of = meant if isinstance(meant, str) else of or next(unseen, "")
-            if not of:
+            if not of or (not sure and is_handed_on(self.statements, lines[-1])):
                 return None
             if note:
                 return self._stopped(name, read, None, note)

@@ -7,7 +7,8 @@ from typing import Any
 
 from backprop_lab.homework.backward_pass import A_COPY, WITH_SLOPE, Pass
 from backprop_lab.homework.found import SAME, Found, rounded
-from backprop_lab.homework.names import A_DIFFERENCE, Layout, Names
+from backprop_lab.homework.layout import Layout
+from backprop_lab.homework.names import A_DIFFERENCE, Names
 from backprop_lab.homework.sharing import with_changes
 from backprop_lab.homework.statements import Statement, without_a_little_more
 from backprop_lab.step.problem import Problem

@@ -146,7 +146,7 @@ class Code:
                 for form, *parts in dict.fromkeys(kind(place, self) if kind is not None else ()):
                     self.share, self.asks = Fraction(1), form in (FACTOR, TERM)
                     yield from self._put(place, form, parts)
-                    if self.asks and self.share not in (0, 1):
+                    if self.asks and self.share not in (-1, 0, 1):
                         self.asks, factor = False, self.share + 1
                         for sign, size in ("/", 1 / factor), ("*", factor):
                             for name in self.names if form == FACTOR and size > 1 and size.denominator == 1 else ():

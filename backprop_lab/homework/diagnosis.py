@@ -33,7 +33,7 @@ VARIES = (
     "cannot be told, since your loss changes from call to call, from {} to {} for the same parameters: is there "
     "dropout, or a sample drawn at random? Seed it inside the loss, such as `rng = np.random.default_rng(0)`"
 )
-STILL_ZERO = "right: it is 0, and your loss stays the same when {0} is changed a little"
+STILL_ZERO = "right: it is 0{1}, and your loss stays the same when {0} is changed a little"
 UNSEEN = (
     "cannot be told for certain: {} along random directions, but they would miss one below {} in a single number; "
     "with at most {:,} numbers in all, each is looked at"
@@ -243,8 +243,9 @@ class _Judge:
         if not self.ways:
             return Verdict(name, False, f"wrong: {self._of_another(of_all) or self._of_another_shape()}")
         if all(slope.still for slope in found.found):
-            if not self.given.any():
-                return Verdict(name, True, STILL_ZERO.format(name))
+            rounded = " but for rounding" if self.given.any() else ""
+            if not rounded or np.all(np.abs(self.given) <= 100 * found.eps * largest):
+                return Verdict(name, True, STILL_ZERO.format(name, rounded))
             ok, verdict = (False, "wrong") if largest > 0 else (None, "cannot be told")
             return Verdict(name, ok, f"{verdict}: {STILL.format(name)}")
         possible = [(how, gradient) for how, gradient in self.ways if not found.wrong(gradient).any()]

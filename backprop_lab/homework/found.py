@@ -99,11 +99,13 @@ def fit_of(names: Sequence[Names], values: Sequence[Any], of: str) -> tuple[floa
     return None
 
 
-def has_its_slope(names: Sequence[Names], of: str, values: Sequence[Any]) -> bool:
-    """Whether these are a gradient with the slope of its value in it, where no gradient of the step is that."""
+def is_own_part(names: Sequence[Names], of: str, values: Sequence[Any]) -> bool:
+    """Whether these are a gradient with the slope of its value in it, where no gradient of the step is that, or only
+    this slope, as in `dA1 = 1 - A1**2`."""
     is_across = names[0].layout.is_across(names[0].trace, of)
-    right = [each.with_its_slope(of) for each in names]
-    if right[0] is None:
-        return False
-    pairs = [(turned(np.asarray(value), each)[is_across], each) for value, each in zip(values, right, strict=True)]
-    return all(rounded(factor_of(*pair)) == 1 for pair in pairs)
+    for right in ([each.with_its_slope(of) for each in names], [each.slope(of) for each in names]):
+        if right[0] is not None:
+            given = [turned(np.asarray(value), one)[is_across] for value, one in zip(values, right, strict=True)]
+            if all(rounded(factor_of(value, one * 1.0)) == 1 for value, one in zip(given, right, strict=True)):
+                return True
+    return False

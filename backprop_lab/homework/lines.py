@@ -17,7 +17,8 @@ from backprop_lab.feedback.check import Feedback, check_function
 from backprop_lab.homework.backward_pass import MASKS, Pass
 from backprop_lab.homework.blame import best_pass
 from backprop_lab.homework.found import SAME, Found, turned
-from backprop_lab.homework.names import COUNTS, Layout, Names
+from backprop_lab.homework.layout import Layout
+from backprop_lab.homework.names import COUNTS, Names
 from backprop_lab.homework.resemblance import times
 from backprop_lab.homework.sharing import with_other_names
 from backprop_lab.homework.statements import check_biases

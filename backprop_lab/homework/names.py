@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from backprop_lab.feedback.rule_lines import SLOPES, slope_in
+from backprop_lab.homework.layout import Layout
+from backprop_lab.reading.slopes import SLOPE, slopes_of
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program
 from backprop_lab.step.trace import Trace
@@ -44,55 +45,6 @@ A_STATE = re.compile(r"([mvs]|vel\w*|mom\w*)_?(d?)([WwBb]\w*)", re.IGNORECASE)
 ACTIVATED = re.compile(r"([a-z]+)(\d*)_(?:relu|act|tanh|sigmoid|drop)")
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How a learner lays out their arrays: samples in columns, W with a row for each output, flat biases, labels.
-
-    `penalty` is how many times the c of an L2 they call `reg`, as many write c / 2, or divide by the samples too.
-    `velocity` is -1 or 1 where the rate is in what momentum remembers, `v = 0.9 * v - lr * dW`, and 0 where it is not.
-    `from_1` is "deltas" where their numbers count the input, so that delta2 is dY1, and "all" where all do: a1 is X.
-    `before` is the letter that stands for what enters an activation, such as a where h stands for what leaves it, or h
-    beside `h_relu`; `last` is the one for what comes out of the network, such as a where h is hidden. `scores` says
-    that the last output is meant before the softmax, `masks` that `D1` is a mask, and `squares` that Adam's v and s are
-    what is called m and v here. What is `passing` stands for many values.
-    """
-
-    columns: bool = False
-    rows_of_outputs: bool = False
-    flat: bool = False
-    labels: bool = False
-    from_1: str = ""
-    velocity: int = 0
-    penalty: float = 1.0
-    before: str = ""
-    last: str = ""
-    scores: bool = False
-    masks: bool = False
-    squares: bool = False
-    passing: frozenset[str] = frozenset()
-
-    def is_across(self, trace: Trace, name: str) -> bool:
-        """Whether a value, or a gradient, is the transpose of the package's."""
-        owner = trace.owner(name) or name
-        is_parameter = owner in trace.given and owner not in trace.problem.data
-        return self.rows_of_outputs if is_parameter and not is_bias(trace, owner) else self.columns
-
-    def laid_out(self, trace: Trace, name: str) -> Any:
-        """A value of a trace, or a gradient, as this learner has it."""
-        value, owner = np.asarray(trace[name]), trace.owner(name) or name
-        if owner == "y" and self.labels:
-            return value.argmax(axis=1)
-        if self.flat and owner in trace.given and is_bias(trace, owner):
-            return value.ravel()
-        value, times = value.T if self.is_across(trace, name) else value, self.scale(trace, name)
-        return value if times == 1 else times * value  # a mask stays one of truth values
-
-    def scale(self, trace: Trace, name: str) -> Any:
-        """How many times the package's a value is."""
-        is_velocity = self.velocity and (trace.owner(name) or name) in trace.problem.state and name[0] == "v"
-        return self.velocity * trace["lr"] if is_velocity else 1
-
-
 @lru_cache(maxsize=256)
 def _before_its_activation(trace: Trace, gradient: str) -> str:
     """See Names; a function that acts cell by cell lets its gradient through in each cell by itself."""
@@ -110,10 +62,6 @@ def _before_its_activation(trace: Trace, gradient: str) -> str:
     return before if off <= 1e-9 * np.max(np.abs(step.value)) else ""
 
 
-def is_bias(trace: Trace, parameter: str) -> bool:
-    return np.shape(trace[parameter])[:1] == (1,) and not parameter.startswith("W")
-
-
 class Names:
     """What names mean in one problem and layout; `own` says what some are: names of the trace, numbers, functions."""
 
@@ -127,7 +75,9 @@ class Names:
             self.after[stage.number] = stage.Y
         self.last = max(self.after)
         self.deltas, self.last_value = self.before, self.last + (layout.from_1 == "all")
-        if layout.from_1:
+        if layout.from_1 == "back":
+            self.deltas = {self.last + 1 - n: of for n, of in self.before.items() if n}
+        elif layout.from_1:
             self.deltas, after = ({n + 1: of for n, of in each.items()} for each in (self.before, self.after))
         if layout.from_1 == "all":
             self.before, self.after = self.deltas, after
@@ -203,7 +153,8 @@ class Names:
         if number := re.fullmatch(r"(?:delta|δ)_?(\d+)", name):
             return self._there(f"d{self.deltas.get(int(number[1]), '')}")
         if D.fullmatch(name):
-            return self._there(f"d{self.of_gradient(name)}")
+            of = f"d{self.of_gradient(name)}"
+            return of if self.trace.role(of) == "gradient" else ""  # a dout may be given
         new = A_NEW.fullmatch(name)
         owner = self.of(next(filter(None, new.groups())) if new else name)
         return self._there(f"{owner}_new") if owner in self.trace.given else ""
@@ -216,7 +167,7 @@ class Names:
     def is_sure(self, name: str) -> bool:
         """Whether a name can mean nothing else: `dhidden` may be before or after its mask, and `delta` anything."""
         of = self.gradient(name)
-        if name == of and isinstance(self.problem, Program):
+        if name.lower() == of.lower() and isinstance(self.problem, Program):
             return True
         is_beside = any(f"{each}{of[2:]}" in self.trace for each in ("N", "mask"))
         if name != of and is_beside and of[:2] in ("dY", "dH", "dD", "dN"):
@@ -277,7 +228,9 @@ class Names:
         written = A_NUMBER.fullmatch(line)
         if not written or written[1].lower() not in COUNTS:
             return False
-        return float(written[2]) not in {length for value in self.trace.values() for length in np.shape(value)}
+        return written[2].isdigit() and float(written[2]) not in {
+            length for value in self.trace.values() for length in np.shape(value)
+        }
 
     @property
     def outputs(self) -> set[str]:
@@ -308,10 +261,16 @@ class Names:
 
         So the gradient of a gate becomes that of its columns in `np.tanh(a[:, 4:6])`, which have no name.
         """
+        has_one = gradient and self.before_its_activation(gradient)
+        return None if has_one or (slope := self.slope(gradient)) is None else self.trace[gradient] * slope
+
+    def slope(self, gradient: str) -> Any:
+        """The slope of the activation that gives the value of a gradient, cell by cell; or None."""
         of = self.trace.owner(gradient)
-        slope = of and slope_in(self.trace.steps, of, SLOPES | {"relu": "{Y} > 0"})
-        has_none = not slope or self.before_its_activation(gradient)
-        return None if has_none else self.trace.evaluate(f"{gradient} * ({slope})")
+        if code := of and slope_in(self.trace.steps, of, SLOPES | {"relu": "{Y} > 0"}):
+            return self.trace.evaluate(code)
+        known = slopes_of(self.trace).get(f"{SLOPE}{of}")
+        return known and known.value
 
     def right(self, name: str, with_its_slope: bool = False) -> Any:
         """A value of the trace, or a gradient, in the learner's layout."""

@@ -32,6 +32,8 @@ DATA = INPUTS | TARGETS | HELD_OUT
 
 def is_given(node: ast.stmt) -> bool:
     """Whether a line reads, draws or writes down data, parameters or a rate, or counts steps: the problem has them."""
+    if getattr(node, "is_own", False):
+        return False
     text = ast.unparse(node)
     if DRAWS.search(text) or READS.search(text) or COUNTS.fullmatch(text) or BEGINS.fullmatch(text):
         return True
@@ -48,7 +50,7 @@ def is_given(node: ast.stmt) -> bool:
         case _:
             return False
     if name in RATES:
-        return {*_loaded(value)} <= RATES | OF_TIME | {"np", f"{name}0", f"initial_{name}"}
+        return {*loaded(value)} <= RATES | OF_TIME | {"np", f"{name}0", f"initial_{name}"}
     is_none = isinstance(value, ast.Constant) and value.value is None and not A_GRADIENT.fullmatch(name)
     is_cut = name.lower() in DATA and _is_cut_from_data(value)
     is_cut = is_cut or (name in PLACES and isinstance(value, ast.Subscript) and bare(value.value) in PLACES)
@@ -70,14 +72,14 @@ def _is_cut_from_data(value: ast.expr) -> bool:
     return False
 
 
-def _loaded(part: ast.AST) -> Iterator[str]:
+def loaded(part: ast.AST) -> Iterator[str]:
     """The names that a part reads, and attributes of self."""
     for each in ast.walk(part):
         if isinstance(each, ast.Name | ast.Attribute) and isinstance(each.ctx, ast.Load):
             yield each.id if isinstance(each, ast.Name) else each.attr
 
 
-def _stored(part: ast.AST) -> Iterator[str]:
+def stored(part: ast.AST) -> Iterator[str]:
     """The names that a part writes to, whole or in places, and what is in dictionaries."""
     for each in ast.walk(part):
         if is_written(each):
@@ -112,7 +114,7 @@ def begins_anew(node: ast.stmt) -> str:
 
 def writes_layers(node: ast.AST, last: int) -> bool:
     """Whether a function has names such as dW1, or with one layer dw: its lines are judged where they stand."""
-    names = {*_stored(node)}
+    names = {*stored(node)}
     return any(map(re.compile(r"[A-Za-z_]+\d").match, names)) or (last == 1 and bool(names & {"dw", "db", "dW"}))
 
 
@@ -133,10 +135,10 @@ class Once(ast.NodeTransformer):
         self.judged |= {*filter(None, map(self._called_for_nothing, ast.walk(tree)))}
         for _ in self.functions:
             self.judged |= {name for name, each in self.functions.items() if any(map(self._called, ast.walk(each)))}
-        self.reads = Counter(_loaded(tree))
+        self.reads = Counter(loaded(tree))
         for each in self.functions.values():  # what it is given is another value of that name
             own = {argument.arg for argument in each.args.args}
-            self.reads.subtract(name for name in _loaded(each) if name in own)
+            self.reads.subtract(name for name in loaded(each) if name in own)
         lines = (ast.unparse(each) for each in ast.walk(tree) if isinstance(each, ast.Assign | ast.AugAssign))
         self.is_counted = any(each.endswith("1") and COUNTS.fullmatch(each) for each in lines)
         scopes = [[each for each in tree.body if not isinstance(each, ast.FunctionDef | ast.ClassDef)]]
@@ -195,7 +197,7 @@ class Once(ast.NodeTransformer):
         anew = {bare(each.targets[0]) for each in nodes if isinstance(each, ast.Assign)}
         anew -= {bare(each.target) for each in nodes if isinstance(each, ast.AugAssign)}
         returned = (
-            each for node in nodes if isinstance(node, ast.Return) and node.value for each in _loaded(node.value)
+            each for node in nodes if isinstance(node, ast.Return) and node.value for each in loaded(node.value)
         )
         return next((each for each in returned if each in given & anew and A_PARAMETER.fullmatch(each)), "")
 
@@ -248,14 +250,14 @@ class Once(ast.NodeTransformer):
                 return False
             case ast.If(_, body, orelse):
                 return all(self._does_nothing(each, within, asks) for each in (*body, *orelse))
-            case ast.Assign() | ast.AugAssign() if {*_stored(statement)} <= RATES or self.is_idle(statement, within):
+            case ast.Assign() | ast.AugAssign() if {*stored(statement)} <= RATES or self.is_idle(statement, within):
                 return True
         return only_shows(statement)
 
     def is_idle(self, node: ast.stmt, within: ast.stmt | None = None) -> bool:
         """Whether what it writes is no gradient and no parameter, and is read nowhere else."""
-        written, inside = {*_stored(node)}, Counter(_loaded(within or node))
-        names = {*_loaded(node)} if isinstance(node, ast.Expr) else written
+        written, inside = {*stored(node)}, Counter(loaded(within or node))
+        names = {*loaded(node)} if isinstance(node, ast.Expr) else written
         if any(kind.fullmatch(each) for each in names for kind in (A_GRADIENT, A_PARAMETER, PARAMETERS)):
             return False
         if isinstance(node, ast.FunctionDef):

@@ -19,7 +19,9 @@ from backprop_lab.nn.forms import expressions
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program
 
-FUNCTIONS = {each.__name__: each for each in (len, range, float, int, abs, sum, max, min, round, list, tuple, pow)}
+FUNCTIONS = {
+    each.__name__: each for each in (len, range, float, int, bool, abs, sum, max, min, round, list, tuple, pow)
+}
 # What a line finds without asking for it: NumPy imports the code of `mean` and `sum` when they are first called.
 SCOPE = {"__builtins__": {"__import__": __import__}, "np": np, "numpy": np, "math": math, **FUNCTIONS}
 ANOTHER_NAME = re.compile(r"(\w+) = (\w+)")
@@ -84,6 +86,13 @@ def in_turn(statements: Sequence[Statement]) -> Iterator[Statement]:
                 made |= {later.name} if of_it else set()
         given.add(each.name)
         yield replace(each, early=tuple(early))
+
+
+def is_handed_on(statements: Sequence[Statement], at: int) -> bool:
+    """Whether the last turn of a loop gives what only another turn would use, such as dnext."""
+    one = statements[at]
+    is_repeated = any((each.name, each.line) == (one.name, one.line) for each in statements[:at])
+    return is_repeated and not any(one.name in each.reads for each in statements[at + 1 :])
 
 
 def what_is(name: str, line: str) -> str:

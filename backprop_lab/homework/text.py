@@ -17,6 +17,7 @@ from typing import Any
 from backprop_lab.feedback.answers import a_kind
 from backprop_lab.homework.batches import check_batches
 from backprop_lab.homework.loops import BY_RUNNING, Unrolled
+from backprop_lab.homework.own_numbers import WithGivenMasks, mark_own_numbers
 from backprop_lab.homework.scripts import Once, is_given, is_note, writes_layers
 from backprop_lab.homework.spellings import (
     Plain,
@@ -60,11 +61,12 @@ def statements_in(text: str, last: int, lists: Mapping[str, list[str]] = NONE) -
     Raises ValueError, naming the line, for what is no Python, or more than plain lines.
     """
     try:
-        tree = WithBraces().visit(ast.parse(as_python(dedent(text).strip("\n"))))
+        tree = WithGivenMasks().visit(WithBraces().visit(ast.parse(as_python(dedent(text).strip("\n")))))
     except SyntaxError as error:
         line = (error.text or "").strip()
         raise ValueError(f"line {error.lineno}, `{line}`, is not Python: {error.msg}") from None
     check_batches(tree.body, {})
+    mark_own_numbers(tree)
     once = Once(tree, last)
     tree = Unrolled(once.visit(tree), last).visit(tree)
     name_gradients(tree)

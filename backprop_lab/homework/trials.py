@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.homework.names import ACTIVATED, AFTER, BEFORE, TARGETS, Layout, Names
+from backprop_lab.homework.layout import Layout
+from backprop_lab.homework.names import ACTIVATED, AFTER, BEFORE, TARGETS, Names
 from backprop_lab.homework.statements import ANOTHER_NAME, Statement
 from backprop_lab.nn.layers import Array
 from backprop_lab.step.problem import Problem
@@ -39,12 +40,21 @@ def with_gradients(
 def one_after_the_other(problem: Problem, given: Trace, statements: Sequence[Statement]) -> frozenset[str]:
     """Names that stand for many values, such as dx in `dx = dx @ W2.T`, and not for the gradient of the data x.
 
-    So does w in `w = W2` and in `W2 = w`, and not for W1.
+    So does dout, once a line has used it and it goes on as another, and w in `w = W2` and `W2 = w`, and not for W1; and
+    grad_W2 is only a part of dW2 in `dW2 = grad_W2 + reg * W2`.
     """
     names = Names(problem, given, Layout(), {})
     begun = Counter(each.name for each in statements if each.text.startswith(f"{each.name} = "))
     parts = {name for each in problem.parameters for name in (each, f"d{each}")}
     passing = {name for name in begun if begun[name] > 1 and names.of_gradient(name) in problem.data}
+    for at, each in enumerate(statements):
+        of, is_copy = names.gradient(each.name), ANOTHER_NAME.fullmatch(each.text)
+        if each.text.startswith(f"{each.name} = ") and given.role(of) == "gradient":
+            others = {} if is_copy else each.reads & {*begun} - {each.name}
+            passing |= {read for read in others if names.gradient(read) == of}
+            is_used = any(each.name in other.reads and each.name != other.name for other in statements[:at])
+            if each.goes_on and is_used and not re.search(r"\d", each.name) and names.is_on_the_way(of):
+                passing.add(each.name)
     for copied in (ANOTHER_NAME.fullmatch(each.text) for each in statements):
         meant = {name: names.of(name) or names.gradient(name) for name in copied.groups()} if copied else {}
         if len({*meant.values()}) == 2 and parts.issuperset(meant.values()):
@@ -101,12 +111,14 @@ def layouts(given: Trace, used: set[str], passing: frozenset[str]) -> Iterator[L
     one_more = re.compile(
         rf"(?:d_?)?(?:[{''.join(sorted(each for each in BEFORE | AFTER if len(each) == 1))}]|delta|δ)_?{names.last + 1}"
     )
+    has_one_more = any(map(one_more.fullmatch, map(str.lower, used)))
+    counts_deltas = {"delta1", "delta2"} <= {name.replace("_", "") for name in used}
     remembers = {name[0] for name in getattr(given.problem, "state", ()) if np.ndim(given[name])}
     has_penalty = any(map(names.is_penalty, used))
     ways: dict[str, Sequence[Any]] = {
         "penalty": (1.0, 2.0, 2.0 * names.samples, float(names.samples))[: 1 + 3 * has_penalty],
         "velocity": (0, -1, 1)[: 1 + 2 * (remembers == {"v"})],
-        "from_1": ("", "deltas", "all")[: 1 + 2 * any(map(one_more.fullmatch, map(str.lower, used)))],
+        "from_1": ("", *["deltas", "all"] * has_one_more, *["back"] * counts_deltas),
         "scores": (False, True)[: 1 + ("P" in given)],
         "before": ("", *letters),
         "last": ("", *["a"] * ({"a"} < hidden)),

@@ -68,6 +68,7 @@ def in_their_words(sentence: str, found: Found, best: Pass) -> str:
         if isinstance(best.known[0].get(name), int | float) and np.ndim(names.trace.get(names.of(name), 0)):
             continue  # `h = 6` is how many there are
         theirs[(names.is_sure(name) and names.gradient(name)) or names.of(name)] = name
+        theirs.setdefault(names.of(name), name)
     theirs |= {each.of: each.name for each in best.found}
     for no_name in ("", "step"):  # which is a word as well
         theirs.pop(no_name, None)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_lab.checks.rounding import ROUNDINGS, eps_of, terms_in
+from backprop_lab.checks.rounding import ROUNDINGS, Terms, eps_of, terms_in, terms_of
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.lines import evaluate
 from backprop_lab.step.trace import Trace, found_once
@@ -118,7 +118,8 @@ def cell_at(shape: tuple[int, ...], place: tuple[int, ...]) -> tuple[int, int]:
 def but_for_rounding(trace: Trace) -> dict[str, Array]:
     """The values some of whose numbers are no larger than their own rounding, with 0 in place of these.
 
-    0.1 + 0.2 - 0.3 is 6e-17 in floats, and so are its gradients. The trace keeps them: only what is shown is another.
+    0.1 + 0.2 - 0.3 is 6e-17 in floats, and so are its gradients. The trace keeps them: only what is shown is another. A
+    line that gives such a number of what is shown, where nothing cancels, is shown as it is: as in a run that diverges.
     """
     numbers = np.abs(np.concatenate([np.ravel(step.value) for step in trace.steps]))
     eps = eps_of(numbers)
@@ -134,6 +135,9 @@ def but_for_rounding(trace: Trace) -> dict[str, Array]:
             squared = "**" in step.code or "square" in step.code  # as is the rounding of what is squared
             doubt = (rounding**2 if squared else rounding) * terms_in(trace, eps)[step.name].terms
             if (is_rounding := small & (size <= doubt)).any():
+                seen = {name: shown.get(name, trace[name]) for name in step.operands}
+                terms = terms_of(step.code, {name: Terms(value) for name, value in seen.items()})
+                is_rounding &= ~(np.abs(trace.evaluate(step.code, **seen)) > rounding * terms)
                 shown[step.name] = np.where(is_rounding, 0.0, step.value)
     return shown
 

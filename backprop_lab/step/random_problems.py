@@ -140,9 +140,9 @@ def kept_by_seeds(problem: Problem) -> str:
         }
     else:
         kept = {name: "" for name, p in problem.parameters.items() if np.asarray(p, dtype=float).std() == 0}
-    stay, each = ("stays", "it is") if len(kept) == 1 else ("stay", "each is")
+    stay, all_of = ("stays", "all its numbers") if len(kept) == 1 else ("stay", "all numbers of each")
     kinds = " or ".join(dict.fromkeys(kept.values()))
-    why = f"{kinds} cannot draw its numbers" if problem.stages else f"{each} one number throughout"
+    why = f"{kinds} cannot draw its numbers" if problem.stages else f"{all_of} are the same"
     return f"{', '.join(kept)} {stay} as given, whatever the seed: {why}." if kept else ""
 
 

@@ -57,7 +57,8 @@ class MistakeLab(Lab):
         self._mistake = menu("mistake", "430px", "The mistake to make in every iteration")
         self._text, self._checked, self._curves = widgets.HTML(), widgets.HTML(), widgets.HTML()
         super().__init__()
-        if opening.get("large"):
+        self._is_large = bool(opening.get("large"))
+        if self._is_large:
             self.add_class("bpl-large")
         head = widgets.HBox([widgets.VBox([self._mistake, self._note, self._text]), self._checked, self._curves])
         head.add_class("bpl-mistake")
@@ -70,7 +71,7 @@ class MistakeLab(Lab):
 
     def _show(self, place: LabState) -> None:
         """Follow the stepper: the check is of the numbers on the board, the curves are of the training as a whole."""
-        self._checked.value = _check(place.trace)
+        self._checked.value = _check(place.trace, most=2 if self._is_large else 4)
         first = self.lab.stepper.first_problem
         if self._trained is not None and self._trained[0] is first and self._trained[1:] == (place.lr, place.mistake):
             return
@@ -102,7 +103,7 @@ class MistakeLab(Lab):
             made, harmless = mistake.planted_at(right), ""
             if not made:
                 made, harmless = tuple(step.name for step in right.steps), " It changes nothing with these numbers."
-            lines = {name: mistake.wrong_line(right, name) for name in made}
+            lines = {name: mistake.wrong_line(right, name) for name in made if _runs(mistake, right, name)}
             codes = [f"<code>{html.escape(f'{name} = {line}')}</code>" for name, line in lines.items() if line]
             first = "".join(codes[:1]) + " …" * (len(codes) > 1)
             if all(mistake.is_all_of(right.step(name)) for name in lines):
@@ -121,6 +122,12 @@ class MistakeLab(Lab):
         return self.lab._still(scale, dark)
 
 
+def _runs(mistake: Mistake, right: Trace, name: str) -> bool:
+    """Whether NumPy takes the wrong line, and it gives the shape of the right one."""
+    value = mistake.wrong_value(right, name)
+    return value is not None and bool(np.shape(value) == np.shape(right[name]))
+
+
 def _first_mistake(problem: Problem, mistakes: Mapping[str, Mistake]) -> str:
     """The forgotten mask, or else the first mistake that changes something in this network; "" if none does."""
     right = trace(problem)
@@ -136,8 +143,8 @@ def hundred_losses(problem: Problem, mistake: Mistake | None = None) -> Sequence
     return training.losses
 
 
-def _check(traced: Trace) -> str:
-    """The gradient check of every parameter, as a table; of more than four, two in a row."""
+def _check(traced: Trace, most: int) -> str:
+    """The gradient check of every parameter, as a table; of more than `most`, two in a row."""
     rows, gradients = [], {step.of: step.name for step in traced.steps if step.role == "gradient"}
     for name in map(gradients.__getitem__, traced.problem.parameters):
         proof = prove(traced, name)
@@ -146,7 +153,7 @@ def _check(traced: Trace) -> str:
         if proof.agrees is not None:
             error = at_most(proof.error, 2) if proof.agrees else percent(proof.error, 2)
         rows.append(f'<th scope="row">{name}</th><td class="bpl-{kind}">{mark}{verdict}</td><td>{error}</td>')
-    across = 1 + (len(rows) > 4)
+    across = 1 + (len(rows) > most)
     table = "".join(f"<tr>{''.join(rows[at : at + across])}</tr>" for at in range(0, len(rows), across))
     table = f'<table class="bpl-check"><caption>Gradient check</caption>{table}</table>'
     return f"<div {SCROLLS.format('Gradient check')}>{table}</div>"

@@ -49,8 +49,8 @@ def gesture(rng, lab):
 def is_what_its_call_opens(lab):
     """Whether it tells its state in its call: then the text of its picture is that of where the call opens."""
     lab.settle()  # it may be about to play
-    if lab.button("Play").get_attribute("aria-pressed") == "true":
-        lab.button("Play").click()
+    if lab.button("Pause").count():
+        lab.button("Pause").click()
     lab.page.mouse.move(0, 0)
     lab.settle()
     shown, call = lab.root.inner_text(), lab.call.inner_text()

@@ -43,8 +43,9 @@ export function makeTransport(board, { tell }) {
   }
 
   function show(now) {
-    play.setAttribute("aria-pressed", Boolean(now.playing));
+    play.classList.toggle("bpl-playing", Boolean(now.playing));
     play.lastChild.textContent = now.playing ? "Pause" : "Play";
+    play.setAttribute("aria-label", play.lastChild.textContent);
     play.querySelector("path").setAttribute("d", now.playing ? "M4 3h3v10H4zM9 3h3v10H9z" : ACTIONS.at(-1)[3]);
     speed.value = now.speed ?? "";
     badge.textContent = now.badge ? `✗ ${now.badge}` : "";

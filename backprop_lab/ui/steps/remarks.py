@@ -148,7 +148,8 @@ def on_update(trace: Trace, step: Step) -> str:
     if not math.isfinite(change):
         return "The numbers have overflowed, or are nan."
     ratio = step_size / size if size > 0 else math.inf  # which may be too large for a float, too
-    of_size = f"; the update is {plain(ratio, 2)} times the size of {parameter}" if ratio < math.inf else ""
+    times = "as large as" if plain(ratio, 2) == "1" else f"{plain(ratio, 2)} times the size of"
+    of_size = f"; the update is {times} {parameter}" if ratio < math.inf else ""
     return f"The largest change is {plain(change, 2)}{of_size}."
 
 
