@@ -672,6 +672,9 @@ def test_gradients_that_are_clipped_are_said_to_be_cut_off():
     clipped = WHOLE_PASS + "for d in [dW1, dW2]:\n    np.clip(d, -5, 5, out=d)"
     found = check_lines(clipped, random_problem(3, samples=4, inputs=3, hidden=5, outputs=2))
     assert len(re.findall("The numbers are right except . that are cut off at 5, as by np.clip", str(found))) == 2
+    small = random_problem(3, X=np.full((4, 3), 0.01), y=np.zeros((4, 2)), hidden=5)
+    found = check_lines(clipped.replace("5, 5", "9, 9"), small)
+    assert "dW1 is right with these numbers, but not with others, of which np.clip cuts some off" in str(found), found
 
 
 def test_objects_of_a_class_are_not_followed_and_diagnose_is_named():
@@ -2106,6 +2109,18 @@ SEVERAL_MEANINGS = {  # right lines with a name that means another thing than us
         HALF_DROPPED,
         ("< 0.5) / 0.5", "< 0.5)"),
     ),
+    "a rate of dropping": (
+        f"rate = 0.5\nkeep = 1 - rate\nmask = (np.random.rand(*H1.shape) < keep) / keep\n{OF_A_MASK}",
+        HALF_DROPPED,
+        (") / keep", ")"),
+    ),
+    "data that are drawn": (
+        "x = np.random.randn(4, 2)\ndx = dout * (x > 0)",
+        program(
+            "L = np.sum(np.maximum(x, 0) * dout)", {}, {"x": DRAWN((4, 2)), "dout": DRAWN((4, 2))}, gradients=["x"]
+        ),
+        ("* (x > 0)", "* (x > 0.5)"),
+    ),
     "a mask of 0s and 1s": (
         f"mask = np.random.binomial(1, 0.5, size=H1.shape) / 0.5\n{OF_A_MASK}",
         HALF_DROPPED,
@@ -2135,6 +2150,21 @@ SEVERAL_MEANINGS = {  # right lines with a name that means another thing than us
         ("- dout.mean(axis=0) ", ""),
     ),
 }
+
+
+def test_one_taken_off_whole_columns_is_told_where_it_is_done():
+    lines = (
+        "h = np.maximum(X @ W1, 0)\nscores = h @ W2\n"
+        "probs = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)\n"
+        "loss = -np.log(probs[np.arange(len(y)), y]).mean()"
+    )
+    parameters = {"W1": DRAWN((4, 6)), "W2": DRAWN((6, 3))}
+    p = program(lines, parameters, {"X": DRAWN((5, 4)), "y": np.array([0, 2, 1, 1, 0])})
+    text = "p = np.exp(scores)\np = p / p.sum(axis=1, keepdims=True)\np[:, y] -= 1\np /= len(y)\ndW2 = h.T @ p"
+    assert "line 3, `p[:, y] -= 1`, changes whole columns" in check_lines(text, p).first_wrong.sentence
+    right = text.replace("p[:, y]", "p[np.arange(len(y)), y]")
+    assert check_lines(right, p).ok
+    assert "columns" not in str(check_lines(right.replace("h.T @ p", "h.T @ p / 2"), p))
 
 
 @pytest.mark.parametrize(("text", "problem", "change"), SEVERAL_MEANINGS.values(), ids=SEVERAL_MEANINGS)

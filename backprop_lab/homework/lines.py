@@ -255,7 +255,8 @@ def _wrong(found: Found, best: Pass) -> str:
         right = right.reshape(value.shape) if right.size == value.size else right
         wrong = np.abs(value - right) > SAME * np.max(np.abs(right))
         if not wrong.any():
-            return f"{found.name} is right with these numbers, but not with others"
+            cut = ", of which np.clip cuts some off" * any("clip(" in best.statements[at].text for at in found.lines)
+            return f"{found.name} is right with these numbers, but not with others{cut}"
         where = tuple(map(int, np.argwhere(wrong)[0]))
         mine, yours = told_apart(right[where], value[where])
         how_many = int(np.sum(wrong))

@@ -31,7 +31,8 @@ class WithGivenMasks(ast.NodeTransformer):
         return node
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
-        is_drawn = DRAWS.search(ast.unparse(node)) or not self.drawn.isdisjoint(loaded(node))
+        is_mask = self.name in self.drawn or A_MASK.fullmatch(self.name)
+        is_drawn = DRAWS.search(ast.unparse(node)) or (is_mask and not self.drawn.isdisjoint(loaded(node)))
         return self._mask(node) if is_drawn and len(node.ops) == 1 else node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
@@ -50,12 +51,9 @@ def mark_own_numbers(tree: ast.Module) -> None:
     lines = [each for each in ast.walk(tree) if isinstance(each, ast.Assign | ast.AugAssign)]
     for name in NO_RATES & {*stored(tree)}:
         reads = [each for each in lines if name in loaded(each)]
-        calls = [
-            each
-            for each in ast.walk(tree)
-            if isinstance(each, ast.Call) and re.match("np|numpy", ast.unparse(each)) is None
-        ]
-        if reads and not any(map(_is_an_update, reads)) and not any(name in loaded(each) for each in calls):
+        calls = (each for each in ast.walk(tree) if isinstance(each, ast.Call) and name in loaded(each))
+        is_handed_over = any(not re.match(r"(np|numpy)\.", ast.unparse(each)) for each in calls)
+        if reads and not any(map(_is_an_update, reads)) and not is_handed_over:
             for each in lines:
                 each.is_own = name in stored(each)  # type: ignore[union-attr]
 
@@ -63,6 +61,9 @@ def mark_own_numbers(tree: ast.Module) -> None:
 def _is_an_update(line: ast.Assign | ast.AugAssign) -> bool:
     """Whether something is taken off a value, or a parameter is written."""
     written = line.targets[0] if isinstance(line, ast.Assign) else line.target
-    is_off = isinstance(line, ast.Assign) and isinstance(line.value, ast.BinOp) and isinstance(line.value.op, ast.Sub)
-    is_off = is_off or (isinstance(line, ast.AugAssign) and isinstance(line.op, ast.Sub | ast.Add))
-    return is_off or bool(A_PARAMETER.fullmatch(bare(written)))
+    match line:
+        case ast.AugAssign(op=ast.Sub() | ast.Add()):
+            return True
+        case ast.Assign(value=ast.BinOp(left, ast.Sub())) if not isinstance(left, ast.Constant):
+            return True
+    return bool(A_PARAMETER.fullmatch(bare(written)))

@@ -14,6 +14,8 @@ from backprop_lab.homework.found import Found
 from backprop_lab.homework.statements import Statement
 from backprop_lab.step.number_format import listed
 
+WHOLE_COLUMNS = re.compile(r"(\w+)\[:, ([a-z]\w*)\] ([-+]= \S+)")
+
 
 def typed(text: str, statements: Sequence[Statement]) -> list[str]:
     """Each statement as its line of the text has it, with its spaces and parentheses, where it stands there alone."""
@@ -43,7 +45,13 @@ def parts_of(found: Found, best: Pass) -> str:
 
     Of the values it is those that nobody judges, and of the functions those that no right line calls.
     """
-    reads = read_in(found.lines, best)[0] - {each.name for each in best.found}
+    reads = read_in(found.lines, best)[0] | {found.name}
+    for each in best.statements[: found.lines[-1] + 1]:
+        if each.name in reads and (columns := WHOLE_COLUMNS.fullmatch(each.text)):
+            name, labels, change = columns.groups()
+            said = f"line {each.line}, `{each.text}`, changes whole columns, and not one number of each sample"
+            return f"; {said}: write `{name}[np.arange(len({labels})), {labels}] {change}`"
+    reads -= {each.name for each in best.found}
     lines = {each.name: each.line for each in best.statements[: found.lines[-1]] if each.name in reads}
     known, has = best.known[0], best.names[0].has
     own = [name for name in lines if isinstance(known.get(name), np.ndarray) and known[name].ndim and not has(name)]
