@@ -2035,7 +2035,7 @@ THROUGH_TIME = (
     "    e = p - t\n    dWy += h.T @ e\n    dz = (e @ Wy.T + dnext) * (1 - h**2)\n    dWx += x.T @ dz\n"
     "    dWh += hp.T @ dz\n    dnext = dz @ Wh.T"
 )
-LEAKY, MOMENTUM = (
+LEAKY_UNITS, WITH_VELOCITY = (
     random_problem(1, samples=5, activation=LeakyReLU()),
     trace(random_problem(1, 5, optimizer=Momentum(0.9))).next_problem(),
 )
@@ -2052,6 +2052,11 @@ HALF_DROPPED = Problem(
     lr=0.01,
 )
 OF_A_MASK = "D1 = H1 * mask\ndY2 = 2 * (D1 @ W2 + b2 - y)\ndW2 = D1.T @ dY2\ndD1 = dY2 @ W2.T\ndH1 = dD1 * mask"
+SCALED_MASK = program(
+    "H = x @ W\nL = np.sum(H * M * dout)",
+    {"W": DRAWN((3, 2))},
+    {"x": DRAWN((4, 3)), "M": (np.arange(8).reshape(4, 2) % 3 > 0) * 2.0, "dout": DRAWN((4, 2))},
+)
 SEVERAL_MEANINGS = {  # right lines with a name that means another thing than usual, and a change that makes one wrong
     "a gradient that goes on": (
         "dout = 2 * (out - y)\ndW2 = h.T @ dout\ndout = (dout @ W2.T) * (1 - h**2)\ndW1 = X.T @ dout",
@@ -2065,12 +2070,25 @@ SEVERAL_MEANINGS = {  # right lines with a name that means another thing than us
     ),
     "alpha is no rate": (
         "alpha = 0.01\nd2 = 2 * (y_pred - y)\nd1 = (d2 @ W2.T) * np.where(Y1 > 0, 1, alpha)\ndW1 = X.T @ d1",
-        LEAKY,
+        LEAKY_UNITS,
         ("alpha = 0.01", "alpha = 0.3"),
+    ),
+    "alpha and eta are no rates": (
+        (
+            "alpha, eta = 0.01, 3\nalpha = 0.01\neta = 2\nd2 = eta * (y_pred - y)\ndH1 = d2 @ W2.T\n"
+            "d1 = dH1 * np.where(Y1 > 0, 1, alpha)\ndW1 = X.T @ d1"
+        ),
+        LEAKY_UNITS,
+        ("alpha = 0.01\neta", "alpha = 0.3\neta"),
+    ),
+    "a mask of a program": (
+        "M = (np.random.rand(4, 2) < 0.5) / 0.5\ndH = dout * M\ndW = x.T @ dH",
+        SCALED_MASK,
+        ("dH = dout * M", "dH = dout * (M > 0)"),
     ),
     "alpha is beta": (
         "alpha = 0.9\ndW2 = H1.T @ (2 * (y_pred - y))\nvW2 = alpha * vW2 + dW2\nW2 = W2 - lr * vW2",
-        MOMENTUM,
+        WITH_VELOCITY,
         ("alpha = 0.9", "alpha = 0.8"),
     ),
     "alpha is the rate": (
@@ -2080,7 +2098,7 @@ SEVERAL_MEANINGS = {  # right lines with a name that means another thing than us
     ),
     "m is beta": (
         "m = 0.9\ndW2 = H1.T @ (2 * (y_pred - y))\nvW2 = m * vW2 + dW2\nW2 = W2 - lr * vW2",
-        MOMENTUM,
+        WITH_VELOCITY,
         ("m * vW2 + dW2", "m * vW2 - dW2"),
     ),
     "a penalty under a second name": (

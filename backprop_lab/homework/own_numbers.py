@@ -11,9 +11,9 @@ NO_RATES = {"alpha", "eta", "rate"}  # for certain: alpha is also what a leaky R
 
 
 class WithGivenMasks(ast.NodeTransformer):
-    """Puts the problem's mask in the place of one that a text draws, as in `mask = (np.random.rand(5, 4) < p) / p`.
+    """Puts the network's mask in the place of one that a text draws, as in `mask = (np.random.rand(5, 4) < p) / p`.
 
-    What is done with it stays: here, a mask has truth values alone.
+    What is done with it stays: the mask of a Dropout has truth values alone.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ def mark_own_numbers(tree: ast.Module) -> None:
         is_handed_over = any(not re.match(r"(np|numpy)\.", ast.unparse(each)) for each in calls)
         if reads and not any(map(_is_an_update, reads)) and not is_handed_over:
             for each in lines:
-                each.is_own = name in stored(each)  # type: ignore[union-attr]
+                each.is_own = getattr(each, "is_own", False) or name in stored(each)  # type: ignore[union-attr]
 
 
 def _is_an_update(line: ast.Assign | ast.AugAssign) -> bool:

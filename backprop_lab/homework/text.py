@@ -61,11 +61,12 @@ def statements_in(text: str, last: int, lists: Mapping[str, list[str]] = NONE) -
     Raises ValueError, naming the line, for what is no Python, or more than plain lines.
     """
     try:
-        tree = WithGivenMasks().visit(WithBraces().visit(ast.parse(as_python(dedent(text).strip("\n")))))
+        tree = WithBraces().visit(ast.parse(as_python(dedent(text).strip("\n"))))
     except SyntaxError as error:
         line = (error.text or "").strip()
         raise ValueError(f"line {error.lineno}, `{line}`, is not Python: {error.msg}") from None
     check_batches(tree.body, {})
+    tree = WithGivenMasks().visit(tree) if last else tree
     mark_own_numbers(tree)
     once = Once(tree, last)
     tree = Unrolled(once.visit(tree), last).visit(tree)
