@@ -2185,6 +2185,15 @@ def test_one_taken_off_whole_columns_is_told_where_it_is_done():
     assert "columns" not in str(check_lines(right.replace("h.T @ p", "h.T @ p / 2"), p))
 
 
+def test_a_slope_is_a_part_where_a_run_has_diverged_and_it_is_0_everywhere():
+    t = trace(random_problem(1, samples=4, activation=Tanh(), lr=5))
+    for _ in range(60):
+        t = trace(t.next_problem())
+    assert not np.any(1 - t["H1"] ** 2)
+    text = "dZ2 = 2 * (y_pred - y)\ndA1 = 1 - H1**2\ndZ1 = (dZ2 @ W2.T) * dA1\ndW1 = X.T @ dZ1"
+    assert check_lines(text, t.problem).ok
+
+
 @pytest.mark.parametrize(("text", "problem", "change"), SEVERAL_MEANINGS.values(), ids=SEVERAL_MEANINGS)
 def test_a_name_may_mean_another_thing_than_usual_and_a_mistake_beside_it_is_seen(text, problem, change):
     found = check_lines(text, problem)

@@ -105,7 +105,7 @@ def is_own_part(names: Sequence[Names], of: str, values: Sequence[Any]) -> bool:
     is_across = names[0].layout.is_across(names[0].trace, of)
     for right in ([each.with_its_slope(of) for each in names], [each.slope(of) for each in names]):
         if right[0] is not None:
-            given = [turned(np.asarray(value), one)[is_across] for value, one in zip(values, right, strict=True)]
-            if all(rounded(factor_of(value, one * 1.0)) == 1 for value, one in zip(given, right, strict=True)):
+            pairs = [(turned(np.asarray(v), one)[is_across], one * 1.0) for v, one in zip(values, right, strict=True)]
+            if all(are_same(*pair) or rounded(factor_of(*pair)) == 1 for pair in pairs):
                 return True
     return False

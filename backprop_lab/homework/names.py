@@ -262,7 +262,8 @@ class Names:
         So the gradient of a gate becomes that of its columns in `np.tanh(a[:, 4:6])`, which have no name.
         """
         has_one = gradient and self.before_its_activation(gradient)
-        return None if has_one or (slope := self.slope(gradient)) is None else self.trace[gradient] * slope
+        slope = None if has_one else self.slope(gradient)
+        return None if slope is None else self.trace.evaluate(f"{gradient} * slope", slope=slope)
 
     def slope(self, gradient: str) -> Any:
         """The slope of the activation that gives the value of a gradient, cell by cell; or None."""
