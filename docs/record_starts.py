@@ -11,6 +11,7 @@ from pathlib import Path
 
 from backprop_lab import EXAMPLES
 from backprop_lab.ui import StepThrough
+from backprop_lab.ui.steps.recording import in_script
 
 
 def save_starts(folder: Path) -> None:
@@ -35,8 +36,7 @@ def with_pictures_of(page: str, width: str, theme: str) -> str:
     for each in (*kept["boards"], *(step for iteration in kept["steps"] for step in iteration)):
         del each["dark" if theme == "light" else "light"]
     recording["pictures"] = {width: kept}
-    kept = json.dumps(recording, separators=(",", ":"), ensure_ascii=False)
-    return before + kept.replace("<", "\\u003c") + after
+    return before + in_script(recording) + after
 
 
 if __name__ == "__main__":

@@ -151,7 +151,7 @@ def check_function(
     off = [at for at, cause in enumerate(causes) if cause != () and (at == 0 or cause != ("kink",))] or [0]
     feedback = _of_all(looked, at := off[0])
     if feedback.cause == ("pattern", "zeros"):  # where others are not 0, they may tell why
-        told = (_of_all(looked, k) for k in off)
+        told = (_of_all(looked, k) for k in off[1:])
         feedback = next((each for each in told if {*each.cause} & {"slip", *mistakes}), feedback)
     if at == 0 or feedback.cause == ("blank",):
         return feedback

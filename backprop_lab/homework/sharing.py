@@ -44,6 +44,15 @@ def with_changes(statements: Sequence[Statement], names: Names) -> list[Statemen
     return found
 
 
+def _said(statement: Statement, other: str, since: Statement, at_once: bool) -> str:
+    """What is said of another name where a statement changes its array; since which one it is the same."""
+    changes = f"line {statement.line}, `{statement.text}`, changes {other} too"
+    if at_once:
+        return f"{changes}: give it {other}.copy()"
+    one = other if since.name != other else statement.name
+    return f"{changes}: since line {since.line}, {statement.name} and {other} are one array. There, write {one}.copy()"
+
+
 def with_other_names(statements: Sequence[Statement], names: Names) -> list[Statement]:
     """The same, where a line that changes a parameter by another name, `w = W2` and `w -= lr * dW2`, gives that."""
     another, found = dict[str, str](), list[Statement]()
@@ -64,12 +73,3 @@ def with_other_names(statements: Sequence[Statement], names: Names) -> list[Stat
             another[copied[1]] = copied[2]
         found.append(each)
     return found
-
-
-def _said(statement: Statement, other: str, since: Statement, at_once: bool) -> str:
-    """What is said of another name where a statement changes its array; since which one it is the same."""
-    changes = f"line {statement.line}, `{statement.text}`, changes {other} too"
-    if at_once:
-        return f"{changes}: give it {other}.copy()"
-    one = other if since.name != other else statement.name
-    return f"{changes}: since line {since.line}, {statement.name} and {other} are one array. There, write {one}.copy()"

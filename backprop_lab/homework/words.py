@@ -43,7 +43,8 @@ def read_in(lines: Sequence[int], best: Pass) -> tuple[set[str], str]:
 def parts_of(found: Found, best: Pass) -> str:
     """Where else the mistake may be: in values and functions of the learner's own that a line is made of.
 
-    Of the values it is those that nobody judges, and of the functions those that no right line calls.
+    Of the values it is those that nobody judges, and of the functions those that no right line calls. Where one of them
+    is changed in whole columns, as in `p[:, y] -= 1`, that is it.
     """
     reads = read_in(found.lines, best)[0] | {found.name}
     for each in best.statements[: found.lines[-1] + 1]:

@@ -102,9 +102,10 @@ class MistakeLab(Lab):
             mistake = self.lab.stepper.mistakes[chosen]
             made, harmless = mistake.planted_at(right), ""
             if not made:
-                made, harmless = tuple(step.name for step in right.steps), " It changes nothing with these numbers."
-            lines = {name: mistake.wrong_line(right, name) for name in made if _runs(mistake, right, name)}
-            codes = [f"<code>{html.escape(f'{name} = {line}')}</code>" for name, line in lines.items() if line]
+                made = tuple(step.name for step in right.steps if _runs(mistake, right, step.name))
+                harmless = " It changes nothing with these numbers."
+            lines = {name: mistake.wrong_line(right, name) for name in made}
+            codes = [f"<code>{html.escape(f'{name} = {line}')}</code>" for name, line in lines.items()]
             first = "".join(codes[:1]) + " …" * (len(codes) > 1)
             if all(mistake.is_all_of(right.step(name)) for name in lines):
                 text = f"<p><b>On the board:</b> {html.escape(mistake.symptom)}</p>"

@@ -35,6 +35,11 @@ def test_at_each_step_all_is_seen_at_once_and_nothing_moves(notebook, seen):
         start = re.search("start='(.+?)'", call)
         check_that_all_is_seen(lab, EXAMPLE_PROGRAMS[start[1]]() if start else None)
     if "Mistake" in call:
+        if "large" in call:  # readable from the back row
+            sizes = "all => all.map(e => parseFloat(getComputedStyle(e).fontSize))"
+            assert (
+                min(lab.page.locator(".bpl-mistake :is(p, summary, code, th, td, caption)").evaluate_all(sizes)) >= 15.8
+            )
         room = lab.board.bounding_box()
         lab.page.locator(".bpl-mistake summary").click()  # what lies open lies above it, and takes no room
         lab.page.evaluate(LAID_OUT)

@@ -35,17 +35,21 @@ def walk(stepper: Stepper, call: str, iterations: int = 1, large: bool = False) 
     It is one file of HTML, and asks nobody for anything. `call` opens the same in a notebook. Raises ValueError for a
     network whose sums would make it too large.
     """
-    data = json.dumps(record(stepper, iterations, large), allow_nan=False, separators=(",", ":"), ensure_ascii=False)
     return _WALK.format(
         title=f"One training step, number by number: {html.escape(call)}",
         call=html.escape(call),
         css=StepView._css,
-        data=data.replace("<", "\\u003c"),
+        data=in_script(record(stepper, iterations, large)),
         script=f"{StepView._esm}\n{RECORDING.read_text(encoding='utf-8')}",
         alone="" if iterations > 1 else ' data-alone=""',
         large=" bpl-large" * large,
         without=html.escape(words.alt_text(stepper.place)),
     )
+
+
+def in_script(data: Any) -> str:
+    """Plain data as JSON that may stand in a script of a page."""
+    return json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
 
 
 def record(stepper: Stepper, iterations: int = 1, large: bool = False) -> dict[str, Any]:
