@@ -161,6 +161,14 @@ def test_a_gradient_in_the_place_of_another_is_told_whose_it_is(order):
             is_right = name == given
             assert found[name].sentence == ("right" if is_right else f"wrong: this is the gradient of {given}"), found
 
+        def in_another_order(parameters, loss=loss, order=order):
+            value, gradients = loss(parameters)
+            return value, *(gradients[name] for name in order.split())
+
+        found = diagnose(in_another_order, parameters)
+        assert "this is the gradient of" in repr(found)
+        assert "No change of a single line" not in repr(found), "what is wrong has been said"
+
 
 def test_of_several_gradients_only_the_wrong_one_is_called_wrong():
     loss, parameters, gradients = right(two_layer_net)
@@ -587,6 +595,29 @@ def test_corners_of_the_loss_are_untold_and_never_called_wrong():
     dead_zone = np.array([0.0, 1.0, 2.0])
     shrunk = diagnose(lambda W: np.sum(np.maximum(np.abs(W) - 1e-8, 0)), {"W": dead_zone}, {"W": np.sign(dead_zone)})
     assert shrunk.ok is not False
+
+
+@pytest.mark.parametrize("size", [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-9])
+def test_right_gradients_of_tiny_weights_and_zero_biases_are_never_called_wrong_and_wrong_ones_are(size):
+    """A move that is large beside the weights takes all ReLUs across their corners, which then no longer show."""
+    for seed in range(count(60, 12)):
+        X, y = drawn(seed, X=(5, 4), y=(5, 3)).values()
+
+        def loss(W1, b1, W2, b2, X=X, y=y):
+            H1 = np.maximum(X @ W1 + b1, 0)
+            dY2 = 2 * (H1 @ W2 + b2 - y)
+            dY1 = (dY2 @ W2.T) * (H1 > 0)
+            return np.sum((H1 @ W2 + b2 - y) ** 2), X.T @ dY1, dY1.sum(axis=0), H1.T @ dY2, dY2.sum(axis=0)
+
+        weights = {name: size * value for name, value in drawn(seed + 100, W1=(4, 6), W2=(6, 3)).items()}
+        parameters = {"W1": weights["W1"], "b1": np.zeros(6), "W2": weights["W2"], "b2": np.zeros(3)}
+        found = diagnose(loss, parameters)
+        assert found.ok is not False, (seed, found)
+        assert found.ok or size < 1e-2, (seed, found)
+        wrong = diagnose(alone(loss), parameters, [gradient / 2 for gradient in loss(**parameters)[1:]])
+        assert wrong.ok is False, (seed, wrong)
+        assert not any(verdict.ok for verdict in wrong.values()), (seed, wrong)
+        assert all(verdict.ok is False for verdict in wrong.values()) or size < 1e-6, (seed, wrong)
 
 
 def large(loss_only=True, seed=0):

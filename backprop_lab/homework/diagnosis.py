@@ -147,7 +147,8 @@ def diagnose(loss: Callable[..., Any], parameters: Mapping[str, Any], gradients:
         if gives_gradients and (len(right) == len(judges) or (wrong and numbers <= MOST)):
             if wrong:
                 mending = Mending(own, found, right, wrong)
-                changes, in_vain = mending.changes, mending.in_vain
+                misplaced = {judge.name for judge in judges if judge.of_another(found)}
+                changes, in_vain = mending.changes, sorted(mending.in_vain - misplaced)
             else:
                 verdicts = _elsewhere(own, found, verdicts)
             own()  # what it leaves behind, it leaves of the parameters that were handed in
@@ -241,20 +242,22 @@ class _Judge:
             where = tuple(map(int, np.argwhere(~np.isfinite(self.given))[0]))
             return Verdict(name, False, f"wrong: {self.given[where]} at {[*where]}, and the loss is finite", where)
         if not self.ways:
-            return Verdict(name, False, f"wrong: {self._of_another(of_all) or self._of_another_shape()}")
+            return Verdict(name, False, f"wrong: {self.of_another(of_all) or self._of_another_shape()}")
         if all(slope.still for slope in found.found):
             rounded = " but for rounding" if self.given.any() else ""
             if not rounded or np.all(np.abs(self.given) <= 100 * found.eps * largest):
                 return Verdict(name, True, STILL_ZERO.format(name, rounded))
-            ok, verdict = (False, "wrong") if largest > 0 else (None, "cannot be told")
-            return Verdict(name, ok, f"{verdict}: {STILL.format(name)}")
+            if not largest > 0:
+                return Verdict(name, None, f"cannot be told: {STILL.format(name)}")
+            if found.wrong(self.ways[0][1]).any():  # a change as large as this would be seen
+                return Verdict(name, False, f"wrong: {STILL.format(name)}")
         possible = [(how, gradient) for how, gradient in self.ways if not found.wrong(gradient).any()]
         for how, gradient in possible:
             if found.is_nothing(gradient, largest) or not (found.directions or found.untold(gradient).any()):
                 return Verdict(name, True, self._right(how))
         if possible:
             return Verdict(name, None, self._why_not_told(*possible[0]))
-        return self._what_is_wrong(*self.ways[0], self._of_another(of_all))
+        return self._what_is_wrong(*self.ways[0], self.of_another(of_all))
 
     def _right(self, how: str) -> str:
         if how:
@@ -277,7 +280,7 @@ class _Judge:
             why = "the loss has a corner there, as a ReLU or a maximum has at 0"
         return f"cannot be told{which}: {why}{'; no number is seen to be wrong' if which else ''}"
 
-    def _of_another(self, of_all: Mapping[str, Slopes]) -> str:
+    def of_another(self, of_all: Mapping[str, Slopes]) -> str:
         """Whether it is right for another parameter, as where a list of gradients has another order."""
         for name, other in of_all.items():
             if name != self.name and any(other.gives(each, each) for _, each in ways(self.given, other.at.shape)):
@@ -305,13 +308,13 @@ class _Judge:
         count = f"{len(cells)} of its {self.at.size:,} numbers differ{'s' * (len(cells) == 1)}; " * (self.at.size > 1)
         singly = Slopes(own, name, found.eps, is_large=False)
         if found.directions:  # the largest, one by one
-            slopes = {int(at): singly.one(int(at)) for at in np.argsort(-np.abs(gradient.ravel()))[:SEARCHED]}
+            slopes = {int(at): singly.best(int(at)) for at in np.argsort(-np.abs(gradient.ravel()))[:SEARCHED]}
             count = ""
             off = {at: abs(slope.slope - gradient.flat[at]) - slope.doubt for at, slope in slopes.items()}
             cells = [at for at, slope in slopes.items() if off[at] > AGREES * abs(slope.slope)]
         if not cells:
             return Verdict(name, False, f"wrong: {looks or 'it does not fit the slopes along random directions'}")
         where = tuple(map(int, np.unravel_index(cells[0], self.at.shape)))
-        right, yours = told_apart(singly.one(cells[0]).slope, gradient[where])
+        right, yours = told_apart((slope := singly.best(cells[0])).slope, gradient[where])
         cell = f"d{name}{'.T' * bool(how)}{[*where]} is {yours}, and should be {right}"
-        return Verdict(name, False, f"wrong: {looks or count + cell}", where, own.code(name, where))
+        return Verdict(name, False, f"wrong: {looks or count + cell}", where, own.code(name, where, slope.h))

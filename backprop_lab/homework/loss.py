@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_lab.checks.moves import STEPS
+from backprop_lab.checks.proof import AGREES
 from backprop_lab.checks.rounding import FLOAT32, FLOAT64, ROUNDINGS
 from backprop_lab.feedback.answers import a_kind, reason
 from backprop_lab.feedback.learner_code import STOPS
@@ -32,7 +32,7 @@ NO_NUMBERS = "must be an array of numbers"
 
 
 class Slope(NamedTuple):
-    """A derivative of the loss along one move, and how far it can be off.
+    """A derivative of the loss along one move of size `h`, and how far it can be off.
 
     `corner` says that the loss has a corner there, `still` that it has not changed at all.
     """
@@ -41,6 +41,12 @@ class Slope(NamedTuple):
     doubt: float
     corner: bool
     still: bool
+    h: float
+
+    @property
+    def is_sharp(self) -> bool:
+        """Whether it leaves no doubt of a gradient that is as near to it as one has to be."""
+        return self.doubt <= AGREES / 2 * abs(self.slope)
 
 
 class OwnLoss:
@@ -95,9 +101,14 @@ class OwnLoss:
             self.changes = max(self.changes, abs(self() - self.value))
 
     def unit(self, name: str) -> float:
-        """How large a move of this parameter is large: its largest number, and 1 where all are 0."""
-        peak = float(np.max(np.abs(self.at[name])))
-        return max(peak, 0.01) if peak else 1.0
+        """How large a move of this parameter is large: its size, or more where that leaves too few digits."""
+        size = self.size(name)
+        return min(max(size, 0.01), 1000 * size)
+
+    def size(self, name: str) -> float:
+        """Its largest number; where all are 0, the largest of all. A larger move takes ReLUs past their corners."""
+        peaks = {each: float(np.max(np.abs(at))) for each, at in self.at.items()}
+        return peaks[name] or min(max(peaks.values()), 1.0) or 1.0
 
     def slope(self, name: str, move: Array, step: float) -> Slope:
         """The slope along a move of one parameter, by central differences at a step and at half of it.
@@ -113,7 +124,7 @@ class OwnLoss:
         inexact = 4 * FLOAT64 * self.unit(name) / h * abs(half_slope)  # a number that is moved is rounded, too
         doubt = abs(slope - half_slope) + jump + rounded + inexact
         doubt = doubt if np.isfinite(doubt) else np.inf
-        return Slope(half_slope, doubt, jump > max(2 * rounded, 0.1 * abs(bend)), {*moved} == {self.value})
+        return Slope(half_slope, doubt, jump > max(2 * rounded, 0.1 * abs(bend)), {*moved} == {self.value}, h)
 
     def penalty(self, name: str) -> float | None:
         """The slope of a penalty on a parameter, such as 0.2 for 0.1 * np.sum(W1**2); None if it cannot be seen.
@@ -132,9 +143,9 @@ class OwnLoss:
                 return float(found[0])
         return None
 
-    def code(self, name: str, where: tuple[int, ...]) -> str:
+    def code(self, name: str, where: tuple[int, ...], h: float) -> str:
         """Lines that find the slope at one cell, by the learner's own function, over their `parameters`."""
-        h, cell = float(f"{STEPS[0] * self.unit(name):.0e}"), [*where] or "[()]"
+        h, cell = float(f"{h:.0e}"), [*where] or "[()]"
         moved = [f"{{**parameters, {name!r}: parameters[{name!r}] {sign} h}}" for sign in "+-"]
         first = "[0]" * self.gives_both
         own = getattr(self.loss, "__name__", "")

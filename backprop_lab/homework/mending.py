@@ -81,9 +81,9 @@ class Mending:
         return told
 
     @property
-    def in_vain(self) -> list[str]:
+    def in_vain(self) -> Set[str]:
         """The wrong gradients that no change mends, of all that were tried in some function."""
-        return sorted(self.wrong.difference(*self.found)) if self.is_searched else []
+        return self.wrong.difference(*self.found) if self.is_searched else frozenset()
 
     def _is_what_is_run(self, code: Code) -> bool:
         """Whether a function does what its source says, which somebody may have changed since."""

@@ -13,6 +13,7 @@ LEAST = 1e-7  # of the largest slope: what is smaller need not be told apart fro
 ROUNDINGS = 64  # of its largest number are allowed for in a gradient
 DIRECTIONS, CERTAIN = 7, 13  # no error is more than so many times the largest of 7 projections, but in 3 cases in 1e9
 CONFIRMED = 4  # numbers that seem wrong are looked at with another step before the rest is believed
+FARTHEST = 0.1  # of the size of a parameter: a move that is larger counts only where it leaves no doubt
 SHARP = 1e-7  # relative to a slope: so near is what has been found to give it
 CLEAR = 30  # times what is allowed: a difference that is worth a name
 ENOUGH = 4  # more slopes than numbers that are fitted, or it would be no wonder
@@ -33,13 +34,8 @@ class Slopes:
     def measure(self, gradient: Array) -> None:
         """Find the slopes along every move, with other steps where the first leaves much doubt."""
         self.found = [self.one(at) for at in range(len(self.directions) or self.at.size)]
-        least = LEAST * self.largest
-        for at, slope in enumerate(self.found):
-            for step in () if self.directions else STEPS[1:]:
-                if slope.doubt <= max(AGREES / 2 * abs(slope.slope), least):
-                    break
-                slope = min(slope, self.one(at, step), key=lambda each: each.doubt)
-            self.found[at] = slope
+        if not self.directions:
+            self.found = [self.best(at, LEAST * self.largest, slope) for at, slope in enumerate(self.found)]
         suspicious = np.flatnonzero(self.wrong(gradient)).tolist()
         for at in suspicious[:CONFIRMED]:  # two corners, one to each side, may hide each other
             again, before = self.one(at, STEPS[2]), self.found[at]
@@ -53,6 +49,18 @@ class Slopes:
         """The slope along one move."""
         move = self.directions[at] if self.directions else np.eye(1, self.at.size, at)
         return self.own.slope(self.name, move.reshape(self.at.shape), step)
+
+    def best(self, at: int, least: float = 0.0, first: Slope | None = None) -> Slope:
+        """The slope along one move; by other steps, too, as long as there is doubt, and more than the `least`."""
+        near, tried = FARTHEST * self.own.size(self.name), [best := first or self.one(at)]
+        for step in STEPS[1:]:
+            if best.is_sharp or best.doubt <= least:
+                break
+            tried.append(self.one(at, step))
+            corner = min((each.h for each in tried if each.corner), default=np.inf)  # which a larger step passes, too
+            counts = (each for each in tried if each.h <= corner and (each.h <= near or each.is_sharp))
+            best = min(counts, key=lambda each: each.doubt)
+        return best
 
     @property
     def slopes(self) -> Array:
