@@ -19,6 +19,7 @@ from backprop_lab import (
     SoftmaxCrossEntropy,
     Tanh,
     check_lines,
+    program,
     random_problem,
     trace,
 )
@@ -745,6 +746,65 @@ def test_the_backward_pass_of_one_layer_is_not_held_against_a_network_of_two(tex
     with pytest.raises(ValueError, match=r"is for one layer, and this network has 2: only lines .* diagnose runs any"):
         check_lines(text, RELU)
     assert check_lines(text, LINE).ok is not False
+
+
+def test_of_two_classes_with_a_backward_pass_each_nobody_knows_which_is_meant():
+    dense = OF_ONE_LAYER[0]
+    relu = "class ReLU:\n    def backward(self, dout):\n        self.dx = dout * (self.x > 0)"
+    layer = program("H = x @ W + b\nL = np.sum(H * dout)", {"W": drawn((3, 2)), "b": drawn((1, 2))},
+        {"x": drawn((4, 3)), "dout": drawn((4, 2))})  # fmt: skip
+    assert check_lines(dense, layer).ok
+    with pytest.raises(ValueError, match="lines 5 and 11 both have a `backward`, of Dense and of ReLU: hand in only"):
+        check_lines(f"{dense}\n\n{relu}", layer)
+    assert check_lines(f"class Base:\n    def backward(self, dout):\n        pass\n\n{dense}", layer).ok
+
+
+OF_A_BOOK = """
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+def sigmoid_grad(x):
+    return (1.0 - sigmoid(x)) * sigmoid(x)
+
+def softmax(x):
+    x = x - np.max(x, axis=-1, keepdims=True)
+    return np.exp(x) / np.sum(np.exp(x), axis=-1, keepdims=True)
+
+def gradient(self, x, t):
+    W1, W2 = self.params['W1'], self.params['W2']
+    b1, b2 = self.params['b1'], self.params['b2']
+    grads = {}
+    batch_num = x.shape[0]
+    a1 = np.dot(x, W1) + b1
+    z1 = sigmoid(a1)
+    a2 = np.dot(z1, W2) + b2
+    y = softmax(a2)
+    dy = (y - t) / batch_num
+    grads['W2'] = np.dot(z1.T, dy)
+    grads['b2'] = np.sum(dy, axis=0)
+    da1 = np.dot(dy, W2.T)
+    dz1 = sigmoid_grad(a1) * da1
+    grads['W1'] = np.dot(x.T, dz1)
+    grads['b1'] = np.sum(dz1, axis=0)
+    return grads
+"""  # as in Saitoh's "Deep Learning from Scratch", chapter 4
+IN_THE_BOOK = {  # the first edition calls the gradient of z1 da1, and that of a1 dz1
+    ("", ""): "",
+    ("np.dot(x.T, dz1)", "np.dot(x.T, da1)"): "da1 used where dz1 was meant: it has not been back through the",
+    ("sigmoid_grad(a1) * da1", "da1"): "the slope of the function that gives z1 is missing",
+    ("sigmoid_grad(a1) * da1", "sigmoid_grad(z1) * da1"): "the activation had been run twice",
+    ("np.sum(dz1, axis=0)", "np.sum(da1, axis=0)"): "da1 used where dz1 was meant",
+}
+
+
+@pytest.mark.parametrize(("change", "sentence"), IN_THE_BOOK.items())
+def test_gradients_whose_names_are_crossed_are_right_and_a_mistake_beside_them_is_seen(change, sentence):
+    problem = random_problem(1, samples=5, activation=Sigmoid(), loss=SoftmaxCrossEntropy())
+    second = OF_A_BOOK.replace("da1", "d_").replace("dz1", "da1").replace("d_", "dz1")  # mended in a later edition
+    for text in (OF_A_BOOK, second) if not sentence else (OF_A_BOOK,):
+        found = check_lines(text.replace(*change), problem)
+        wrong = [line for line in found.lines if not line.ok]
+        assert [sentence in line.sentence for line in wrong] == [True] * bool(sentence), found
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ class Layout:
     `before` is the letter that stands for what enters an activation, such as a where h stands for what leaves it, or h
     beside `h_relu`; `last` is the one for what comes out of the network, such as a where h is hidden. `scores` says
     that the last output is meant before the softmax, `masks` that `D1` is a mask, and `squares` that Adam's v and s are
-    what is called m and v here. What is `passing` stands for many values.
+    what is called m and v here. Gradients are `crossed` where `z1 = sigmoid(a1)`, and da1 is that of z1, and dz1 of a1,
+    as in Saitoh's "Deep Learning from Scratch". What is `passing` stands for many values.
     """
 
     columns: bool = False
@@ -34,6 +35,7 @@ class Layout:
     scores: bool = False
     masks: bool = False
     squares: bool = False
+    crossed: bool = False
     passing: frozenset[str] = frozenset()
 
     def is_across(self, trace: Trace, name: str) -> bool:

@@ -111,7 +111,6 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     statements = with_other_names(statements_in(text, usual_names.last, lists), usual_names)
     problem, given = with_gradients(problem, given, own, statements)
     traces = [given, *others(problem)]
-    used = {name for each in statements for name in (each.name, *each.reads)}
 
     def guessed(found: Pass, traces: list[Trace]) -> Pass:
         layout = found.names[0].layout
@@ -122,7 +121,7 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
         return found
 
     best = usual = None
-    for layout in layouts(given, used, one_after_the_other(problem, given, statements)):
+    for layout in layouts(given, statements, one_after_the_other(problem, given, statements)):
         tried = best_pass(statements, problem, traces, layout, own)
         is_updated = any(each.of == f"{name}_new" for each in tried.found for name in problem.parameters)
         if (layout.columns and not _speak_for_columns(tried, usual)) or (layout.velocity and not is_updated):

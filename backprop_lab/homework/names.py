@@ -162,7 +162,8 @@ class Names:
     def of_gradient(self, name: str) -> str:
         """The value whose gradient a name is, by its form, or ""."""
         whose = D.fullmatch(name.lstrip("_"))
-        return self.of(whose[1] or whose[2]) if whose else ""
+        of = whose and (whose[1] or whose[2])
+        return "" if not of else self._there(self._usual(of)) if self.layout.crossed else self.of(of)
 
     def is_sure(self, name: str) -> bool:
         """Whether a name can mean nothing else: `dhidden` may be before or after its mask, and `delta` anything."""

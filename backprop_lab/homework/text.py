@@ -17,8 +17,9 @@ from typing import Any
 from backprop_lab.feedback.answers import a_kind
 from backprop_lab.homework.batches import check_batches
 from backprop_lab.homework.loops import BY_RUNNING, Unrolled
+from backprop_lab.homework.names import A_GRADIENT
 from backprop_lab.homework.own_numbers import WithGivenMasks, mark_own_numbers
-from backprop_lab.homework.scripts import Once, is_given, is_note, writes_layers
+from backprop_lab.homework.scripts import Once, is_given, is_note, stored, writes_layers
 from backprop_lab.homework.spellings import (
     Plain,
     WithBraces,
@@ -75,6 +76,7 @@ def statements_in(text: str, last: int, lists: Mapping[str, list[str]] = NONE) -
     script = _Script(_helpers(tree, once.judged, last), once.is_idle)
     if last > 1:
         _check_layers(tree, script, last)
+    _check_classes(tree)
     return [*in_turn([_with(script.helpers, each) for each in _followed(tree.body, script)])]
 
 
@@ -96,6 +98,20 @@ def _check_layers(tree: ast.AST, script: _Script, last: int) -> None:
                     f"line {node.lineno}, `{text.splitlines()[0]}`, is for one layer, and this network has {last}: "
                     f"only lines that say which layer they are of are followed, such as `dW1 = ...`; {BY_RUNNING}"
                 )
+
+
+def _check_classes(tree: ast.Module) -> None:
+    """Raise ValueError for two classes with a backward pass each: nobody knows which belongs to the problem."""
+    passes = dict[str, tuple[str, int]]()
+    for each in (each for each in tree.body if isinstance(each, ast.ClassDef)):
+        for method in (method for method in each.body if isinstance(method, ast.FunctionDef)):
+            if any(map(A_GRADIENT.fullmatch, stored(method))):
+                other, line = passes.setdefault(method.name, (each.name, method.lineno))
+                if other != each.name:
+                    raise ValueError(
+                        f"lines {line} and {method.lineno} both have a `{method.name}`, of {other} and of {each.name}: "
+                        f"hand in only the class that this problem is about; {BY_RUNNING}"
+                    )
 
 
 def _followed(nodes: Sequence[ast.stmt], script: _Script) -> Iterator[Statement]:

@@ -17,6 +17,7 @@ from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program
 from backprop_lab.step.trace import Trace, trace
 
+CROSSED = re.compile(r"z(_?\d+)")  # which is read from a, and not the other way round
 OTHERS, TRIES = 3, 60  # problems with other numbers, on which lines are judged, and how many are tried
 
 
@@ -97,8 +98,9 @@ def _drawn(data: Array, rng: np.random.Generator) -> Array:
     return np.asarray(rng.standard_normal(data.shape))
 
 
-def layouts(given: Trace, used: set[str], passing: frozenset[str]) -> Iterator[Layout]:
+def layouts(given: Trace, statements: Sequence[Statement], passing: frozenset[str]) -> Iterator[Layout]:
     """Every layout that may make a difference, the likeliest first."""
+    used = {name for each in statements for name in (each.name, *each.reads)}
     y, names = np.asarray(given.get("y", 0)), Names(given.problem, given, Layout(), {})
     can_be_labels = y.ndim == 2 and y.shape[1] > 1 and np.isin(y, (0, 1)).all()
     letters = ["a"] if {"a", "h"} <= {name.lower().strip("d0123456789") for name in used} else []
@@ -113,6 +115,8 @@ def layouts(given: Trace, used: set[str], passing: frozenset[str]) -> Iterator[L
     )
     has_one_more = any(map(one_more.fullmatch, map(str.lower, used)))
     counts_deltas = {"delta1", "delta2"} <= {name.replace("_", "") for name in used}
+    pairs = ((CROSSED.fullmatch(each.name), each.reads) for each in statements)
+    is_crossed = any(z and f"a{z[1]}" in reads and {f"da{z[1]}", f"dz{z[1]}"} <= used for z, reads in pairs)
     remembers = {name[0] for name in getattr(given.problem, "state", ()) if np.ndim(given[name])}
     has_penalty = any(map(names.is_penalty, used))
     ways: dict[str, Sequence[Any]] = {
@@ -128,6 +132,7 @@ def layouts(given: Trace, used: set[str], passing: frozenset[str]) -> Iterator[L
         "flat": (False, True),
         "rows_of_outputs": (False, True)[: 2 - isinstance(given.problem, Program)],  # its shapes are the learner's own
         "columns": (False, True),
+        "crossed": (False, True)[: 1 + is_crossed],
         "passing": (passing,),
     }
     for choice in product(*ways.values()):
