@@ -232,6 +232,20 @@ L = np.sum((O - y)**2)
     assert "S = S_in / np.sqrt(Q.shape[1])" in lines_of(found, "value")
 
 
+def test_what_is_multiplied_cell_by_cell_before_a_matrix_product_stands_in_parentheses():
+    """Python needs none, as both operators bind alike; a reader takes `r * h @ U` for `r * (h @ U)`."""
+    gated = "n = np.tanh(x @ W + (r * h) @ U)\nL = np.sum(n**2)"
+    found = derive(gated, numbers(W=(3, 2), U=(2, 2)), numbers(x=(4, 3), r=(4, 2), h=(4, 2)))
+    assert "n_in = x @ W + (r * h) @ U" in lines_of(found, "value")
+    assert "dU = (r * h).mT @ dn_in" in derived(found)
+    masked = derive("L = np.sum((X * A @ B)**2)", numbers(A=(4, 3)), numbers(X=(4, 3), B=(3, 2)))
+    assert derived(masked) == ["dA = 2 * ((X * A) @ B @ B.mT) * X"]
+    scaled = derive(
+        "n = np.tanh(x @ W + 2 * h @ U)\nL = np.sum(n**2)", numbers(W=(3, 2), U=(2, 2)), numbers(x=(4, 3), h=(4, 2))
+    )
+    assert "n_in = x @ W + 2 * h @ U" in lines_of(scaled, "value"), "a number may stand as it is"
+
+
 def test_a_weight_that_is_used_several_times_has_one_line_with_a_term_for_each():
     tied = "H = np.tanh(X @ W)\nX_hat = H @ W.mT\nL = np.sum((X_hat - X)**2) / len(X)"
     assert derived(derive(tied, numbers(W=(3, 2)), numbers(X=(4, 3)))) == [

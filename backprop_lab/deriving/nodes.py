@@ -116,7 +116,8 @@ def _written(node: Node, names: Mapping[Node, str]) -> tuple[str, int]:
             return f"{part(base, 8)}**{part(power, 6)}", SIGNS[op]
         case _, (left, right) if op in SIGNS or op in COMPARISONS:
             binds = SIGNS.get(op, 0)
-            return f"{part(left, binds or 1)} {op} {part(right, binds + 1)}", binds
+            is_mistakable = op == "@" and left.op in ("*", "/") and left.args[0].shape  # as in (r * h) @ W
+            return f"{part(left, (binds or 1) + bool(is_mistakable))} {op} {part(right, binds + 1)}", binds
         case (("neg" | "~"), (of,)):
             return f"{'-' if op == 'neg' else op}{part(of, 6)}", 6
         case "reduce", (of, axes, keepdims, name):

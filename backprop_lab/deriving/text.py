@@ -5,6 +5,7 @@ import re
 import textwrap
 import warnings
 from collections.abc import Iterable
+from copy import deepcopy
 from typing import Any, NamedTuple
 from unicodedata import normalize
 
@@ -37,13 +38,29 @@ class Line(NamedTuple):
 
     def rewritten(self, name: str, tree: ast.expr) -> "Line":
         """A line with another name and another expression, whose numbers are written as they are in this one."""
-        text = ast.unparse(tree)
+        text = ast.unparse(_Bracketed().visit(deepcopy(tree)))
+        text = text if " ** " in self.text else text.replace(" ** ", "**")
         for number in re.findall(r"(?<![\w.])[\d.]+e[+-]?\d+", self.text):
             text = re.sub(rf"(?<![\w.]){re.escape(repr(float(number)))}", number, text)
         return self._replace(name=name, tree=tree, text=text)
 
     def error(self, sentence: object) -> ValueError:
         return ValueError(f"line {self.number}, `{self.name} = {self.typed or self.text}`: {sentence}")
+
+
+class _Bracketed(ast.NodeTransformer):
+    """A product cell by cell in parentheses before a matrix product, as `r * h @ U` looks as if `h @ U` came first."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        match node:
+            case ast.BinOp(ast.BinOp(op=ast.Mult() | ast.Div()) as cells, ast.MatMult()) if not _has_number(cells):
+                node.left = ast.Call(ast.Name("", ast.Load()), [cells], [])  # which is written as parentheses alone
+        return node
+
+
+def _has_number(product: ast.BinOp) -> bool:
+    return any(isinstance(each, ast.Constant) for each in (product.left, product.right))
 
 
 def lines_in(text: str | Iterable[str]) -> list[Line]:
