@@ -283,7 +283,7 @@ TITLES = {
     "shape": f"The shape of a value, where {NETWORK}",
     "sign": f"The sign: + or - or 0; {LOSS}",
     "mixed": f"Some of everything; {NETWORK}, and {LOSS}",
-    "slope": "Back through an activation. Rows and columns are counted from 0; answers to two decimals",
+    "slope": "Back through an activation. Rows and columns count from 0; two decimals, from the numbers as printed",
 }
 
 
