@@ -951,6 +951,100 @@ def test_a_state_of_another_step_and_what_is_missing_in_every_term_are_named(rig
     assert sentence in found.first_wrong.sentence
 
 
+OVER_TIME = """
+  dWxh, dWhh, dWhy = np.zeros_like(Wxh), np.zeros_like(Whh), np.zeros_like(Why)
+  dbh, dby = np.zeros_like(bh), np.zeros_like(by)
+  dhnext = np.zeros_like(hs[0])
+  for t in reversed(range(len(inputs))):
+    dy = np.copy(ps[t])
+    dy[targets[t]] -= 1
+    dWhy += np.dot(dy, hs[t].T)
+    dby += dy
+    dh = np.dot(Why.T, dy) + dhnext
+    dhraw = (1 - hs[t] * hs[t]) * dh
+    dbh += dhraw
+    dWxh += np.dot(dhraw, xs[t].T)
+    dWhh += np.dot(dhraw, hs[t-1].T)
+    dhnext = np.dot(Whh.T, dhraw)
+"""  # as in Karpathy's min-char-rnn
+AT_RANDOM = np.random.default_rng(0).standard_normal
+THREE_LETTERS = program(
+    "".join(
+        f"h{t} = np.tanh(Wxh @ x{t} + Whh @ h{t - 1} + bh)\ny{t} = Why @ h{t} + by\n"
+        f"p{t} = np.exp(y{t}) / np.sum(np.exp(y{t}))\n"
+        for t in (1, 2, 3)
+    )
+    + "loss = -np.log(p1[c1, 0]) - np.log(p2[c2, 0]) - np.log(p3[c3, 0])",
+    {"Wxh": AT_RANDOM((3, 4)), "Whh": AT_RANDOM((3, 3)), "Why": AT_RANDOM((4, 3)), "bh": AT_RANDOM((3, 1)),
+     "by": AT_RANDOM((4, 1))},
+    {f"x{t}": np.eye(4)[:, t - 1 : t] for t in (1, 2, 3)} | {"h0": AT_RANDOM((3, 1)), "c1": 1, "c2": 2, "c3": 3},
+)  # fmt: skip
+FROM_0 = {
+    "hs": {-1: "h0", 0: "h1", 1: "h2", 2: "h3"},
+    "xs": ["x1", "x2", "x3"],
+    "inputs": ["x1", "x2", "x3"],
+    "ps": ["p1", "p2", "p3"],
+    "targets": ("c1", "c2", "c3"),
+}
+FROM_1 = {
+    "hs": ["h0", "h1", "h2", "h3"],
+    "xs": {1: "x1", 2: "x2", 3: "x3"},
+    "ps": [None, "p1", "p2", "p3"],
+    "targets": {1: "c1", 2: "c2", 3: "c3"},
+}
+
+
+@pytest.mark.parametrize(
+    ("loop", "names"),
+    [
+        ("reversed(range(len(inputs)))", FROM_0),
+        ("reversed(xrange(3))", FROM_0),
+        ("range(2, -1, -1)", FROM_0),
+        ("reversed(range(1, 4))", FROM_1),
+        ("range(len(hs) - 1, 0, -1)", FROM_1),
+        ("(3, 2, 1)", FROM_1),
+    ],
+)
+def test_a_loop_over_time_is_followed_where_it_is_said_what_its_lists_have_in_them(loop, names):
+    found = check_lines(OVER_TIME.replace("reversed(range(len(inputs)))", loop), THREE_LETTERS, names)
+    assert found.ok, found
+    of = [line.of for line in found.lines]
+    assert {"dh3", "dh2", "dh1", "dy3", "dy2", "dy1", "dWxh", "dWhh", "dWhy", "dbh", "dby"} <= {*of}
+    assert found.missing == ()
+
+
+WRONG_OVER_TIME = [
+    ("hs[t-1].T", "hs[t].T", ["dWhh"], "one step later than it should be: h3, h2 and h1 used where h2, h1 and h0"),
+    (" + dhnext", "", ["dh2", "dh1"], "h2 affects the loss along several paths, and without `Whh.mT @ dhraw` not all"),
+    ("hs[t] * hs[t]", "hs[t]", ["dh3_in", "dh2_in", "dh1_in"], "only part of the slope"),
+    ("(1 - hs[t] * hs[t]) * dh", "(1 - xs[t] * xs[t])[:3] * dh", ["dh3_in", "dh2_in", "dh1_in"], "dhraw[0, 0] should"),
+    ("-= 1", "-= 2", ["dy3", "dy2", "dy1"], "counts twice"),
+    ("dhnext = np.dot(Whh.T", "dhnext = np.dot(Whh", ["dh2", "dh1"], "in which a transpose is missing"),
+    ("dWhy += np", "dWhy = np", ["dWhy", "dWhy", "dWhy"], "Why affects the loss along several paths, and without `dy2"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "of", "sentence"), WRONG_OVER_TIME)
+def test_a_mistake_in_a_loop_over_time_is_found_in_its_line_and_no_other_is_blamed(right, wrong, of, sentence):
+    assert right in OVER_TIME
+    found = check_lines(OVER_TIME.replace(right, wrong), THREE_LETTERS, FROM_0)
+    assert [line.of for line in found.lines if not line.ok] == of, found
+    assert sentence in found.first_wrong.sentence, found
+
+
+def test_of_a_loop_over_time_it_is_asked_what_its_lists_have_in_them():
+    with pytest.raises(ValueError, match=r"say what is in such lists, as in names=\{'hs': \['h0', 'h1', 'h2'\]\}"):
+        check_lines(OVER_TIME, THREE_LETTERS)
+    with pytest.raises(ValueError, match="there is no 'h9' in this problem; there are x1, x2, x3, h0"):
+        check_lines(OVER_TIME, THREE_LETTERS, {**FROM_0, "hs": {0: "h9"}})
+    with pytest.raises(ValueError, match="names says what hs has at 0, 1 and so on, and perhaps at -1; got a key 'a'"):
+        check_lines(OVER_TIME, THREE_LETTERS, {**FROM_0, "hs": {"a": "h1"}})
+    short = check_lines(OVER_TIME, THREE_LETTERS, {**FROM_0, "xs": ["x1", "x2"]})
+    assert "the list has fewer entries than that" in short.first_wrong.sentence, short
+    unknown = check_lines(OVER_TIME, THREE_LETTERS, {**FROM_0, "hs": ["h1", "h2", "h3", None]})
+    assert "what is hs_3? Say it" in next(line.sentence for line in unknown.lines if line.ok is None), unknown
+
+
 SIGMOIDS = random_problem(5, 5, 4, 6, 1, activation=Sigmoid(), loss=BinaryCrossEntropy())
 LOGISTIC = random_problem(2, 5, 4, (6, 3), 1, activation=Tanh(), loss=BinaryCrossEntropy())
 MOMENTUM, ADAM = SOFTMAX.evolve(optimizer=Momentum(0.9)), SOFTMAX.evolve(optimizer=Adam())

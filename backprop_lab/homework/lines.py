@@ -19,6 +19,7 @@ from backprop_lab.homework.blame import best_pass
 from backprop_lab.homework.found import SAME, Found, turned
 from backprop_lab.homework.layout import Layout
 from backprop_lab.homework.names import COUNTS, Names
+from backprop_lab.homework.own_names import check_names, places
 from backprop_lab.homework.resemblance import times
 from backprop_lab.homework.sharing import with_other_names
 from backprop_lab.homework.statements import check_biases
@@ -95,8 +96,9 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     the lines before it, so those after a wrong one are not blamed for it. Lines that change one value in place are
     judged together. Only plain lines are run, in your own kernel, on copies, and functions that the text itself has,
     such as the slope of a sigmoid; a loop over layers, or over what is written out, `for p, g in [(W1, dW1), ...]`, is
-    taken turn by turn, and of a training loop one turn. Raises ValueError for what is none, such as any other loop, and
-    as `trace` does.
+    taken turn by turn, and so is one over steps of time, where `names` says what its lists, or dictionaries, have in
+    them, `{"hs": ["h0", "h1", "h2"]}`; of a training loop it is one turn. Raises ValueError for what is none, such as
+    any other loop, and as `trace` does.
     """
     check_problem(problem)
     if not isinstance(text, str):
@@ -105,8 +107,9 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
         raise ValueError(f"names is a dictionary, such as {{'q': 'H1'}}; got {a_kind(names)}")
     own = dict(names or {})
     given = trace(problem)
-    _check_names(own, problem, given)
-    lists = {name: [*value] for name, value in own.items() if isinstance(value, list | tuple)}
+    check_names(own, problem, given)
+    lists = {name: held for name, value in own.items() if (held := places(name, value))}
+    own |= lists
     usual_names = Names(problem, given, Layout(), own)
     statements = with_other_names(statements_in(text, usual_names.last, lists), usual_names)
     problem, given = with_gradients(problem, given, own, statements)
@@ -164,28 +167,6 @@ def _missing(best: Pass, given: Trace) -> tuple[str, ...]:
     gradients = [name for name in of if there and of[name] not in there and given.role(name) == "gradient"]
     updates = [name for name in of if new and given.role(name) == "new" and name not in new]
     return (*gradients, *(name for name in updates if f"d{of[name]}" in found))
-
-
-def _check_names(own: Mapping[str, Any], problem: Problem, given: Trace) -> None:
-    """Raise ValueError for what is not there, and for numbers of the problem in place of their name.
-
-    Lines are run on problems with other numbers too.
-    """
-    if nothing := [name for name, value in own.items() if value is None]:
-        raise ValueError(f"names says what {nothing[0]} is, such as {{{nothing[0]!r}: 'H1'}}; got None")
-    if unknown := [each for each in own.values() if isinstance(each, str) and each not in given]:
-        raise ValueError(f"there is no {unknown[0]!r} in this problem; there are {', '.join(given)}")
-    usual = Names(problem, given, Layout(), {})
-    laid_out = [Layout(), Layout(columns=True, rows_of_outputs=True), Layout(flat=True), Layout(labels=True)]
-    for name, value in own.items():
-        if isinstance(value, np.ndarray | list | tuple) and np.ndim(value):
-            layouts = laid_out[: 3 + (np.ndim(given.get("y", 0)) == 2)]
-            same = (of for of in given for each in layouts if np.array_equal(each.laid_out(given, of), value))
-            if meant := usual.of(name) or next((of for of in same if np.ptp(given[of])), ""):
-                raise ValueError(
-                    f"say what {name} is by its name in this problem, names={{{name!r}: {meant!r}}}, and not by its "
-                    "numbers: the lines are tried with others too"
-                )
 
 
 def _speak_for_columns(tried: Pass, usual: Pass | None) -> bool:

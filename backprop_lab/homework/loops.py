@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from functools import partial
@@ -10,8 +10,17 @@ from itertools import chain
 from typing import Any
 
 from backprop_lab.homework.names import INPUTS, RATES, TARGETS
-from backprop_lab.homework.scripts import begins_anew, is_given
-from backprop_lab.homework.spellings import A_LIST, A_PARAMETER, FROM_X, PARAMETERS, bare, entries_in, is_to_be_filled
+from backprop_lab.homework.scripts import begins_anew, is_given, loaded, stored
+from backprop_lab.homework.spellings import (
+    A_LIST,
+    A_PARAMETER,
+    FROM_X,
+    PARAMETERS,
+    bare,
+    entries_in,
+    is_to_be_filled,
+    places_in,
+)  # fmt: skip
 from backprop_lab.homework.turns import Put
 from backprop_lab.nn.lines import tree_of
 from backprop_lab.step.number_format import listed
@@ -29,9 +38,10 @@ class Unrolled(ast.NodeTransformer):
     of a training loop.
     """
 
-    def __init__(self, tree: ast.Module, last: int) -> None:
-        """`last` is the number of layers, or 0: so many are `len(parameters) // 2`."""
+    def __init__(self, tree: ast.Module, last: int, lists: Mapping[str, Sequence[str]]) -> None:
+        """`last` is the number of layers, or 0: so many are `len(parameters) // 2`; `lists` have names in them."""
         self.last, self.known = last, dict[str, Sequence[ast.expr]]()
+        self.known |= {holder: [ast.Name(each, ast.Load()) for each in names] for holder, names in lists.items()}
         self.counts = _counts_in(tree, last) if last else {}
         self.keys = dict[str, list[str]]()
         for each in ast.walk(tree):
@@ -126,7 +136,19 @@ class Unrolled(ast.NodeTransformer):
                         f"line {each.lineno}, `{ast.unparse(each)}`, makes a new array for {name}, and {of} stays as "
                         f"it is: `-=`, `+=` and the like change {of} itself"
                     )
-        return [each for turn in turns for each in Put(self.counts | turn, self.known).visit(deepcopy(body)).body]
+        values = [self.counts | turn | self._of_this_step(node, turn) for turn in turns]
+        return [each for turn in values for each in Put(turn, self.known).visit(deepcopy(body)).body]
+
+    def _of_this_step(self, node: ast.For, turn: Mapping[str, ast.expr]) -> dict[str, ast.expr]:
+        """What dh is in a turn that reads `hs[t]` and `hs[t - 1]`: the gradient of `hs[t]`, where it begins anew."""
+        at, found = ast.unparse(node.target), dict[str, ast.expr]()
+        for holder, places in places_in(node).items():
+            name, listed = f"d{holder.removesuffix('s')}", self.known.get(holder, ())
+            first = next((line for line in node.body if name in (*loaded(line), *stored(line))), None)
+            begins = isinstance(first, ast.Assign) and name not in {*loaded(first)}
+            if begins and at in places != {at} and (k := getattr(turn[at], "value", len(listed))) < len(listed):
+                found[name] = ast.Name(f"d{bare(listed[k])}", ast.Load())
+        return found
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         self.generic_visit(node)
@@ -143,7 +165,7 @@ class Unrolled(ast.NodeTransformer):
                 holds_parameters = PARAMETERS.fullmatch(name) or "grad" in name
                 keys = self.keys.get(name, self.parameters if holds_parameters else [])
                 return self.known.get(name, [ast.Constant(key) for key in dict.fromkeys(keys)])
-            case ast.Call(ast.Name("range"), ends, []):
+            case ast.Call(ast.Name("range" | "xrange"), ends, []):
                 with suppress(TypeError, ValueError):  # where one is no number that is written out
                     counted = Put(self.counts, self.known, self.last)
                     numbers = range(*(ast.literal_eval(counted.visit(deepcopy(end))) for end in ends))

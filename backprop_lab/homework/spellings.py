@@ -79,6 +79,15 @@ def bare(holder: ast.expr) -> str:
     return ast.unparse(holder).removeprefix("self.")
 
 
+def places_in(node: ast.AST) -> dict[str, set[str]]:
+    """Which places of each list are read or written, as code: `t` and `t - 1` of hs."""
+    places = dict[str, set[str]]()
+    for each in ast.walk(node):
+        if isinstance(each, ast.Subscript):
+            places.setdefault(bare(each.value), set()).add(ast.unparse(each.slice))
+    return places
+
+
 def entries_in(holder: ast.expr, last: int) -> int:
     """How many entries a list has that has one for each of the `last` layers, and X before them where it has that."""
     name = bare(holder)

@@ -30,6 +30,7 @@ from backprop_lab.homework.spellings import (
     is_to_be_filled,
     name_gradients,
     of_it,
+    places_in,
 )
 from backprop_lab.homework.statements import Statement, compiled, in_turn
 from backprop_lab.nn.forms import is_written
@@ -70,7 +71,7 @@ def statements_in(text: str, last: int, lists: Mapping[str, list[str]] = NONE) -
     tree = WithGivenMasks().visit(tree) if last else tree
     mark_own_numbers(tree)
     once = Once(tree, last)
-    tree = Unrolled(once.visit(tree), last).visit(tree)
+    tree = Unrolled(once.visit(tree), last, lists).visit(tree)
     name_gradients(tree)
     in_layers(tree, last, lists)
     script = _Script(_helpers(tree, once.judged, last), once.is_idle)
@@ -194,10 +195,18 @@ def _statements(node: ast.stmt, script: _Script) -> Iterator[Statement]:
             yield from _written(node, node)
         case _:
             kind = KINDS.get(type(node).__name__, a_kind(node).lower())
+            mend = f"write out what it does, layer by layer{_of_time(node)}; {BY_RUNNING}"
             raise ValueError(
                 f"line {node.lineno}, `{ast.unparse(node).splitlines()[0]}`, is {kind}: only lines such as "
-                f"`dW1 = X.T @ dZ1` are followed, so write out what it does, layer by layer; {BY_RUNNING}"
+                f"`dW1 = X.T @ dZ1` are followed, so {mend}"
             )
+
+
+def _of_time(node: ast.stmt) -> str:
+    """What helps with a loop over steps of time, which reads `hs[t]` and `hs[t - 1]`: to say what hs has in it."""
+    held = next((name for name, places in places_in(node).items() if len(places) > 1), "")
+    is_meant = held and isinstance(node, ast.For)
+    return f", or say what is in such lists, as in names={{{held!r}: ['h0', 'h1', 'h2']}}" if is_meant else ""
 
 
 def _defaults(node: ast.stmt) -> Iterator[tuple[ast.expr, ast.expr]]:

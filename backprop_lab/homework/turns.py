@@ -50,7 +50,7 @@ class Put(ast.NodeTransformer):
     def visit_Subscript(self, node: ast.Subscript) -> Any:
         self.generic_visit(node)
         match node.slice:
-            case ast.Constant(int(at)) if at < len(listed := self.lists.get(bare(node.value), ())):
+            case ast.Constant(int(at)) if -len(listed := self.lists.get(bare(node.value), ())) <= at < len(listed):
                 return _in_place(node, listed[at])
         return node
 
