@@ -759,6 +759,70 @@ def test_of_two_classes_with_a_backward_pass_each_nobody_knows_which_is_meant():
     assert check_lines(f"class Base:\n    def backward(self, dout):\n        pass\n\n{dense}", layer).ok
 
 
+COLLECTED = """
+Ws, acts, dWs, dbs = [W1, W2, W3], [X, H1, H2], [], []
+delta = (y_pred - y) * y_pred * (1 - y_pred)
+for l in reversed(range(3)):
+    dWs.insert(0, acts[l].T @ delta)
+    dbs.insert(0, delta.sum(axis=0))
+    if l > 0:
+        delta = (delta @ Ws[l].T) * acts[l] * (1 - acts[l])
+"""
+IN_PAIRS = """
+grads = []
+delta = (y_pred - y) * y_pred * (1 - y_pred)
+grads.append((H2.T @ delta, delta.sum(axis=0)))
+delta = (delta @ W3.T) * H2 * (1 - H2)
+grads.append((H1.T @ delta, delta.sum(axis=0)))
+delta = (delta @ W2.T) * H1 * (1 - H1)
+dW1 = X.T @ delta
+grads.append((dW1, delta.sum(axis=0)))
+"""
+INTO_LISTS = {
+    "from the front": COLLECTED,
+    "turned round": COLLECTED.replace("insert(0, ", "append(") + "dWs.reverse()\ndbs = dbs[::-1]",
+    "turned round where it is returned": COLLECTED.replace("insert(0, ", "append(")
+    + "return_ = (dWs[::-1], dbs[::-1])",
+    "never read": COLLECTED.replace("insert(0, ", "append("),
+    "under other names": COLLECTED.replace("dWs", "grads_w").replace("dbs", "grads_b"),
+    "in pairs": IN_PAIRS,
+    "and updated": COLLECTED + "for W, dW in zip(Ws, dWs):\n    W -= lr * dW",
+}
+
+
+@pytest.mark.parametrize("text", INTO_LISTS.values(), ids=INTO_LISTS)
+def test_what_is_put_into_a_list_of_gradients_is_that_of_its_layer(text):
+    found = check_lines(text, DEEP)
+    assert found.ok, found
+    assert {f"d{letter}{layer}" for letter in "Wb" for layer in (1, 2, 3)} <= {line.of for line in found.lines}, found
+    for right, wrong in (("y_pred * (1 - y_pred)", "y_pred"), ("delta.sum(axis=0)", "delta.mean(axis=0)")):
+        other = check_lines(text.replace(right, wrong), DEEP)
+        assert other.ok is False, other
+        assert right.partition("(")[0].rstrip(" *") in other.first_wrong.text or "delta" in other.first_wrong.text
+
+
+def test_of_a_list_that_is_never_turned_round_it_is_not_known_which_entry_is_read():
+    with pytest.raises(ValueError, match=r"`dWs.append\(H2.T @ delta\)`, is a line that gives its result no name"):
+        check_lines(COLLECTED.replace("insert(0, ", "append(") + "W1 -= lr * dWs[0]", DEEP)
+
+
+SAME_AS_NUMPY = {
+    "a name of NumPy's": "from numpy import dot, sum as total\ndW2 = dot(H1.T, dY2)\ndb2 = total(dY2, axis=0)",
+    "in place": "dY1 = dY2 @ W2.T\nnp.putmask(dY1, H1 <= 0, 0)\ndW1 = X.T @ dY1",
+    "in training": "if training:\n    dW2 = H1.T @ dY2\nelse:\n    dW2 = 0 * W2\ndb2 = dY2.sum(axis=0)",
+    "in a mode": "if mode == 'train':\n    dW2 = H1.T @ dY2\nelif mode == 'test':\n    dW2 = 0 * W2",
+}
+
+
+@pytest.mark.parametrize("text", SAME_AS_NUMPY.values(), ids=SAME_AS_NUMPY)
+def test_what_numpy_has_under_another_name_and_what_is_for_training_alone_is_followed(text):
+    found = check_lines(f"dY2 = 2 * (y_pred - y)\n{text}", RELU)
+    assert found.ok, found
+    assert len(found.lines) > 1
+    wrong = check_lines(f"dY2 = 2 * (y_pred - y)\n{text}".replace("H1.T", "2 * H1.T").replace("<= 0", "< 0"), RELU)
+    assert wrong.first_wrong, wrong
+
+
 OF_A_BOOK = """
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))

@@ -58,7 +58,7 @@ class Unrolled(ast.NodeTransformer):
             match value:
                 case ast.List(elements) | ast.Tuple(elements):
                     are_places = all(isinstance(each, ast.Name | ast.Attribute | ast.Subscript) for each in elements)
-                    if are_places and not (bare(holder) in FROM_X and len(elements) == 1):
+                    if elements and are_places and not (bare(holder) in FROM_X and len(elements) == 1):
                         self.known[bare(holder)] = elements
                 case ast.ListComp(_, [ast.comprehension(_, over)]) if is_to_be_filled(value):
                     of = bare(holder).rstrip("s")  # vs, the velocities

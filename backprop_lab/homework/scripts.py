@@ -24,6 +24,7 @@ READS = re.compile(
 )
 WRITTEN_DOWN = re.compile(r"\[|(np|numpy)\.(array|zeros|ones)\(")
 BEGINS = re.compile(r"(self\.)?([Ww](eights?)?|b(ias)?|theta)\d* = (0|0\.0)")
+TRAINS = re.compile(r"(self\.)?(train|training|mode == '(train|training)')")  # as a dropout or a batch norm asks
 OF_TIME = {"epoch", "e", "i", "t", "it", "step", "iteration", "decay", "decay_rate", "epochs", "num_epochs", "n_epochs"}
 PLACES = {"idx", "inds", "ids", "indices", "batch_mask", "perm", "permutation", "order", "shuffle", "batch"}
 PLACES |= {"batch_idx", "batch_indices", "batch_ids"}
@@ -238,9 +239,9 @@ class Once(ast.NodeTransformer):
         asks = isinstance(node.test, ast.Compare) and isinstance(node.test.ops[0], ast.Is)
         if self._does_nothing(node, node, asks):
             return None
-        is_main = "__name__" in ast.unparse(node.test)
+        is_run = "__name__" in ast.unparse(node.test) or TRAINS.fullmatch(ast.unparse(node.test))
         self.generic_visit(node)
-        return node.body if is_main else node
+        return node.body if is_run else node
 
     def _does_nothing(self, statement: ast.stmt, within: ast.stmt, asks: bool) -> bool:
         match statement:

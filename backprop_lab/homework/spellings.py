@@ -2,9 +2,11 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from backprop_lab.nn.forms import Swapped
+from backprop_lab.nn.lines import tree_of
 
 STATES = re.compile(r"[mvs]|\w*(vel|mom|hat|corr)\w*", re.IGNORECASE)  # a dictionary of what is remembered
 FROM_X = ("activations", "acts")  # a list that begins with X, to which the others are appended
@@ -15,6 +17,7 @@ A_LIST = re.compile(  # one entry for each layer; of activations, X comes first
 )
 A_SHORT_LIST = re.compile(r"(?:(?:d|delta)_?)?[WwbZza]|delta")  # those that are one only where a list is made
 A_PARAMETER = re.compile(r"[Ww]\w{0,3}|b\w{0,2}|gamma\d*|beta\d*")
+GRADIENTS = re.compile(r"(?:d|grads?|gradients|nabla)_?(?:[Ww]|b)?s?")  # lists that a backward pass fills
 NO_GRADIENT = "zeros|zeros_like|ones|lr|learning_rate|alpha|eta|rate"
 PARAMETERS = re.compile(r"(self\.)?(p|params?|parameters|weights|theta|model|net|cache|new_\w+|updated\w*)")
 
@@ -183,6 +186,45 @@ def in_layers(tree: ast.Module, last: int, given: Mapping[str, list[str]]) -> No
             layer = at + begins if at >= 0 else last + 1 + at
             named[id(each)] = ast.Name("X" if of == "A" and not layer else f"{of}{layer}", each.ctx)
     Swapped(named).visit(tree)
+
+
+class Collected(ast.NodeTransformer):
+    """What is put into a list of gradients, last layer first, by its layer: `dWs.insert(0, H1.T @ delta)` gives dW2.
+
+    So `grads.append((H1.T @ delta, delta.sum(0)))` gives dW2 and db2. A list that is never turned round is left alone
+    where an entry of it is read: nobody knows which that is.
+    """
+
+    def __init__(self, tree: ast.Module, last: int) -> None:
+        self.last, self.text, self.grown = last, ast.unparse(tree), Counter[str]()
+
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt | list[ast.stmt]:
+        match node.value:
+            case ast.Call(ast.Attribute(holder, "append" | "insert"), [*_, value]):
+                name, layer = bare(holder), self.last - self.grown[bare(holder)]
+                values = value.elts if isinstance(value, ast.Tuple) else [value]
+                letters = "Wb" if len(values) == 2 else name.rstrip("s")[-1:]
+                is_turned = any(f"{name}{how}" in self.text for how in (".insert(0", ".reverse()", "[::-1]"))
+                if GRADIENTS.fullmatch(name) and layer and (is_turned or f"{name}[" not in self.text):
+                    self.grown[name] += 1
+                    pairs = zip(letters, values, strict=True)
+                    each = (ast.Assign([ast.Name(f"d{letter}{layer}", ast.Store())], one) for letter, one in pairs)
+                    return [ast.copy_location(line, node) for line in each]
+            case ast.Call(ast.Attribute(holder, "reverse"), []) if bare(holder) in self.grown:
+                return ast.copy_location(ast.Pass(), node)
+        return node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        self.generic_visit(node)
+        return node.value if bare(node.value) in self.grown and ast.unparse(node.slice) == "::-1" else node
+
+
+def as_numpy(tree: ast.Module) -> None:
+    """Call `np.dot` what `from numpy import dot` calls dot."""
+    imports = (each for each in ast.walk(tree) if isinstance(each, ast.ImportFrom) and each.module == "numpy")
+    known = {each.asname or each.name: tree_of(f"np.{each.name}") for line in imports for each in line.names}
+    names = (each for each in ast.walk(tree) if isinstance(each, ast.Name) and each.id in known)
+    Swapped({id(each): ast.copy_location(known[each.id], each) for each in names}).visit(tree)
 
 
 class WithBraces(ast.NodeTransformer):

@@ -21,9 +21,11 @@ from backprop_lab.homework.names import A_GRADIENT
 from backprop_lab.homework.own_numbers import WithGivenMasks, mark_own_numbers
 from backprop_lab.homework.scripts import Once, is_given, is_note, stored, writes_layers
 from backprop_lab.homework.spellings import (
+    Collected,
     Plain,
     WithBraces,
     appends,
+    as_numpy,
     as_python,
     bare,
     in_layers,
@@ -37,7 +39,7 @@ from backprop_lab.nn.forms import is_written
 
 REFUSED = ("save", "load", "file", "txt", "random", "lib", "test", "memmap", "DataSource", "show_", "set", "ctypes")
 MODULES = {"np", "numpy", "math"}
-IN_PLACE = ("add.at", "subtract.at", "put_along_axis", "fill_diagonal", "copyto")  # what changes its first argument
+IN_PLACE = re.compile(r"(add|subtract)\.at|put_along_axis|fill_diagonal|copyto|put(mask)?|place")  # the first argument
 LONGEST_POWER = 3  # digits in a power of a whole number, which is worked out to its last digit
 TURNS = "in it, which is not followed here: write its turns one by one"
 KINDS = {
@@ -67,11 +69,13 @@ def statements_in(text: str, last: int, lists: Mapping[str, list[str]] = NONE) -
     except SyntaxError as error:
         line = (error.text or "").strip()
         raise ValueError(f"line {error.lineno}, `{line}`, is not Python: {error.msg}") from None
+    as_numpy(tree)
     check_batches(tree.body, {})
     tree = WithGivenMasks().visit(tree) if last else tree
     mark_own_numbers(tree)
     once = Once(tree, last)
     tree = Unrolled(once.visit(tree), last, lists).visit(tree)
+    tree = Collected(tree, last).visit(tree)
     name_gradients(tree)
     in_layers(tree, last, lists)
     script = _Script(_helpers(tree, once.judged, last), once.is_idle)
@@ -156,7 +160,7 @@ def _statements(node: ast.stmt, script: _Script) -> Iterator[Statement]:
         case ast.Expr(
             ast.Call(ast.Attribute(ast.Name("np" | "numpy")) | ast.Attribute(ast.Attribute()) as f, args, kw)
         ):
-            changed = args[:1] if ast.unparse(f).split(".", 1)[1] in IN_PLACE else []
+            changed = args[:1] if IN_PLACE.fullmatch(ast.unparse(f).split(".", 1)[1]) else []
             written = [each.value for each in kw if each.arg == "out"] or changed
             if not written:
                 raise ValueError(f"line {node.lineno}, `{ast.unparse(node)}`, gives its result no name")
