@@ -1017,6 +1017,7 @@ WRONG_OVER_TIME = [
     ("hs[t-1].T", "hs[t].T", ["dWhh"], "one step later than it should be: h3, h2 and h1 used where h2, h1 and h0"),
     (" + dhnext", "", ["dh2", "dh1"], "h2 affects the loss along several paths, and without `Whh.mT @ dhraw` not all"),
     ("hs[t] * hs[t]", "hs[t]", ["dh3_in", "dh2_in", "dh1_in"], "only part of the slope"),
+    ("(1 - hs[t] * hs[t]) * dh", "dh", ["dh3_in", "dh2_in", "dh1_in"], "the slope of the function that gives h3 is"),
     ("(1 - hs[t] * hs[t]) * dh", "(1 - xs[t] * xs[t])[:3] * dh", ["dh3_in", "dh2_in", "dh1_in"], "dhraw[0, 0] should"),
     ("-= 1", "-= 2", ["dy3", "dy2", "dy1"], "counts twice"),
     ("dhnext = np.dot(Whh.T", "dhnext = np.dot(Whh", ["dh2", "dh1"], "in which a transpose is missing"),

@@ -105,8 +105,8 @@ class Pass:
 
     def using(self, found: Found) -> list[Found]:
         """What the lines after those of a value make of it."""
-        later = [each for each in self.found if each.lines[0] > found.lines[-1]]
-        return [each for each in later if any(found.name in self.statements[at].reads for at in each.lines)]
+        reads = {at for at, each in enumerate(self.statements) if at > found.lines[-1] and found.name in each.reads}
+        return [each for each in self.found if reads.intersection(each.lines)]
 
     def also(self, name: str) -> list[str]:
         """The gradient that a name may stand for as well: `dH1` for dY1, with the slope in it, if no line gives dY1."""

@@ -118,8 +118,26 @@ def _with_guesses(best: Pass, run: Run, guesses: bool) -> Pass:
         if (guesses or is_open) and guess.ok and guess.is_on_the_way and not names.is_sure(guess.name):
             ways += [names.following(guess.of)]  # as a delta without its slope is the gradient before it
         tries = [run({**best.blamed, guess.lines[-1]: each}) for each in ways]
+        tries += [_in_each_turn(best, guess, run)] if is_open else []
         best = min([*tries, best] if is_open else [best, *tries], key=lambda each: each.cost)
     return best
+
+
+def _in_each_turn(best: Pass, guess: Found, run: Run) -> Pass:
+    """The same with what a line gives in each turn of a loop taken for the gradient before the one that it is."""
+    line, blamed, tried = best.statements[guess.lines[-1]].line, dict(best.blamed), best
+    while turn := next(
+        (
+            each
+            for each in tried.found
+            if each.ok and each.name == guess.name and (at := each.lines[-1]) not in blamed
+            if best.statements[at].line == line
+        ),
+        None,
+    ):
+        blamed[turn.lines[-1]] = best.names[0].following(turn.of)
+        tried = run(blamed)
+    return tried
 
 
 def _with_updates(best: Pass, run: Run) -> Pass:
