@@ -1011,6 +1011,10 @@ def test_a_loop_over_time_is_followed_where_it_is_said_what_its_lists_have_in_th
     of = [line.of for line in found.lines]
     assert {"dh3", "dh2", "dh1", "dy3", "dy2", "dy1", "dWxh", "dWhh", "dWhy", "dbh", "dby"} <= {*of}
     assert found.missing == ()
+    renamed = check_lines(
+        OVER_TIME.replace("reversed(range(len(inputs)))", loop).replace("dy", "dp"), THREE_LETTERS, names
+    )
+    assert renamed.ok, renamed  # dp is the gradient before the softmax that gives p
 
 
 WRONG_OVER_TIME = [
@@ -1030,6 +1034,68 @@ def test_a_mistake_in_a_loop_over_time_is_found_in_its_line_and_no_other_is_blam
     assert right in OVER_TIME
     found = check_lines(OVER_TIME.replace(right, wrong), THREE_LETTERS, FROM_0)
     assert [line.of for line in found.lines if not line.ok] == of, found
+    assert sentence in found.first_wrong.sentence, found
+
+
+OF_LSTM = """
+dWx = np.zeros_like(Wx); dWh = np.zeros_like(Wh); db = np.zeros_like(b); dWy = np.zeros_like(Wy)
+dh_next = np.zeros_like(h[0])
+dc_next = np.zeros_like(c[0])
+for t in reversed(range(1, 4)):
+    dy = 2 * (y[t] - targets[t])
+    dWy += h[t].T @ dy
+    dh = dy @ Wy.T + dh_next
+    tc = np.tanh(c[t])
+    do = dh * tc
+    dc = dh * o[t] * (1 - tc**2) + dc_next
+    di = dc * g[t]
+    dg = dc * i[t]
+    df = dc * c[t-1]
+    dc_next = dc * f[t]
+    dz = np.hstack([di * i[t] * (1 - i[t]), df * f[t] * (1 - f[t]), do * o[t] * (1 - o[t]), dg * (1 - g[t]**2)])
+    dWx += x[t].T @ dz
+    dWh += h[t-1].T @ dz
+    db += dz.sum(axis=0)
+    dh_next = dz @ Wh.T
+"""
+LSTM_OF_3 = program(
+    "\n".join(
+        f"z{t} = x{t} @ Wx + h{t - 1} @ Wh + b\n"
+        + "".join(f"{gate}{t} = 1 / (1 + np.exp(-z{t}[:, {3 * k}:{3 * k + 3}]))\n" for k, gate in enumerate("ifo"))
+        + f"g{t} = np.tanh(z{t}[:, 9:12])\nc{t} = f{t} * c{t - 1} + i{t} * g{t}\nh{t} = o{t} * np.tanh(c{t})\n"
+        f"y{t} = h{t} @ Wy"
+        for t in (1, 2, 3)
+    )
+    + "\nL = np.sum((y1 - t1)**2) + np.sum((y2 - t2)**2) + np.sum((y3 - t3)**2)",
+    {"Wx": AT_RANDOM((4, 12)), "Wh": AT_RANDOM((3, 12)), "b": AT_RANDOM((1, 12)), "Wy": AT_RANDOM((3, 2))},
+    {f"{name}{t}": AT_RANDOM((5, size)) for t in (1, 2, 3) for name, size in (("x", 4), ("t", 2))}
+    | {"h0": AT_RANDOM((5, 3)), "c0": AT_RANDOM((5, 3))},
+)
+OF_ITS_GATES = {name: {t: f"{name}{t}" for t in range(name not in "hc", 4)} for name in "hcifogxyz"}
+OF_ITS_GATES["targets"] = {t: f"t{t}" for t in (1, 2, 3)}
+WRONG_IN_LSTM = [
+    (" + dc_next", "", "dc2 dc1", ""),
+    ("dh * o[t] * (1 - tc**2)", "dh * o[t]", "dc3 dc2 dc1", "the slope of the function that gives h3_tanh is missing"),
+    ("dc * c[t-1]", "dc * c[t]", "df3 df2 df1", "c3 used where c2 was meant"),
+    ("(1 - g[t]**2)", "(1 - g[t])", "dz3 dz2 dz1", "only part of the slope"),
+    ("dc_next = dc * f[t]", "dc_next = dc", "dc2 dc1", ""),
+    ("do = dh * tc", "do = dh * c[t]", "do3 do2 do1", "c3 used in place of h3_tanh"),
+    ("h[t-1].T", "h[t].T", "dWh", "one step later than it should be"),
+]
+
+
+def test_the_gates_of_an_lstm_are_judged_in_each_turn():
+    found = check_lines(OF_LSTM, LSTM_OF_3, OF_ITS_GATES)
+    assert found.ok, found
+    of = {line.of for line in found.lines}
+    assert {f"d{gate}{t}" for gate in "ifogzch" for t in (1, 2, 3)} | {"dWx", "dWh", "db", "dWy"} <= of
+
+
+@pytest.mark.parametrize(("right", "wrong", "of", "sentence"), WRONG_IN_LSTM)
+def test_a_mistake_in_an_lstm_is_found_in_its_line_and_no_other_is_blamed(right, wrong, of, sentence):
+    assert right in OF_LSTM
+    found = check_lines(OF_LSTM.replace(right, wrong), LSTM_OF_3, OF_ITS_GATES)
+    assert [line.of for line in found.lines if not line.ok] == of.split(), found
     assert sentence in found.first_wrong.sentence, found
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -110,8 +111,28 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     check_names(own, problem, given)
     lists = {name: held for name, value in own.items() if (held := places(name, value))}
     own |= lists
+    checked = partial(_checked, text, problem, given, own, lists)
+    found = checked(by_name=True)
+    if lists and not found.ok:
+        found = checked(by_name=False, only_if_right=True) or found
+    return found
+
+
+def _checked(
+    text: str,
+    problem: Problem,
+    given: Trace,
+    own: Mapping[str, Any],
+    lists: Mapping[str, list[str]],
+    by_name: bool,
+    only_if_right: bool = False,
+) -> CheckedLines:
+    """What is found of the lines; nothing if not all is right, and only that is asked.
+
+    With `by_name`, di is the gradient of `i[t]` in each turn of a loop over time, as dh is that of `h[t]`.
+    """
     usual_names = Names(problem, given, Layout(), own)
-    statements = with_other_names(statements_in(text, usual_names.last, lists), usual_names)
+    statements = with_other_names(statements_in(text, usual_names.last, lists, by_name), usual_names)
     problem, given = with_gradients(problem, given, own, statements)
     traces = [given, *others(problem)]
 
@@ -124,7 +145,10 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
         return found
 
     best = usual = None
-    for layout in layouts(given, statements, one_after_the_other(problem, given, statements)):
+    ways = layouts(given, statements, one_after_the_other(problem, given, statements))
+    if only_if_right:
+        ways = (way for way in ways if Pass(statements, [Names(problem, t, way, own) for t in traces]).cost == (0, 0))
+    for layout in ways:
         tried = best_pass(statements, problem, traces, layout, own)
         is_updated = any(each.of == f"{name}_new" for each in tried.found for name in problem.parameters)
         if (layout.columns and not _speak_for_columns(tried, usual)) or (layout.velocity and not is_updated):
@@ -133,7 +157,8 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
         best = tried if best is None or _explains_more(tried, best) else best
         if best.cost == (0, 0):
             break
-    assert best is not None
+    if best is None:
+        return CheckedLines(())
     best = guessed(best, traces)
     if best.cost != (0, 0):
         check_biases(statements, problem)

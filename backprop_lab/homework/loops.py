@@ -38,9 +38,12 @@ class Unrolled(ast.NodeTransformer):
     of a training loop.
     """
 
-    def __init__(self, tree: ast.Module, last: int, lists: Mapping[str, Sequence[str]]) -> None:
-        """`last` is the number of layers, or 0: so many are `len(parameters) // 2`; `lists` have names in them."""
-        self.last, self.known = last, dict[str, Sequence[ast.expr]]()
+    def __init__(self, tree: ast.Module, last: int, lists: Mapping[str, Sequence[str]], by_name: bool) -> None:
+        """`last` is the number of layers, or 0: so many are `len(parameters) // 2`; `lists` have names in them.
+
+        `by_name` says that di is the gradient of `i[t]` in each turn of a loop over time, as dh is that of `h[t]`.
+        """
+        self.last, self.by_name, self.known = last, by_name, dict[str, Sequence[ast.expr]]()
         self.known |= {holder: [ast.Name(each, ast.Load()) for each in names] for holder, names in lists.items()}
         self.counts = _counts_in(tree, last) if last else {}
         self.keys = dict[str, list[str]]()
@@ -146,7 +149,8 @@ class Unrolled(ast.NodeTransformer):
             name, listed = f"d{holder.removesuffix('s')}", self.known.get(holder, ())
             first = next((line for line in node.body if name in (*loaded(line), *stored(line))), None)
             begins = isinstance(first, ast.Assign) and name not in {*loaded(first)}
-            if begins and at in places != {at} and (k := getattr(turn[at], "value", len(listed))) < len(listed):
+            is_meant = begins and at in places and (self.by_name or places != {at})
+            if is_meant and (k := getattr(turn[at], "value", len(listed))) < len(listed):
                 found[name] = ast.Name(f"d{bare(listed[k])}", ast.Load())
         return found
 

@@ -59,8 +59,12 @@ OF_A_LAYER = re.compile("(?:d|grad_?)_?(?:[WwBb]|weights?|bias(?:es)?)")
 Helpers = Mapping[str, ast.FunctionDef]
 
 
-def statements_in(text: str, last: int, lists: Mapping[str, list[str]] = NONE) -> list[Statement]:
+def statements_in(
+    text: str, last: int, lists: Mapping[str, list[str]] = NONE, by_name: bool = False
+) -> list[Statement]:
     """The statements of a text, for a network whose last layer has that number, or 0; `lists` have names in them.
+
+    With `by_name`, a name such as di is the gradient of `i[t]` in each turn of a loop over time.
 
     Raises ValueError, naming the line, for what is no Python, or more than plain lines.
     """
@@ -74,7 +78,7 @@ def statements_in(text: str, last: int, lists: Mapping[str, list[str]] = NONE) -
     tree = WithGivenMasks().visit(tree) if last else tree
     mark_own_numbers(tree)
     once = Once(tree, last)
-    tree = Unrolled(once.visit(tree), last, lists).visit(tree)
+    tree = Unrolled(once.visit(tree), last, lists, by_name).visit(tree)
     tree = Collected(tree, last).visit(tree)
     name_gradients(tree)
     in_layers(tree, last, lists)
