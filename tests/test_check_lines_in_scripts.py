@@ -806,7 +806,27 @@ def test_of_a_list_that_is_never_turned_round_it_is_not_known_which_entry_is_rea
         check_lines(COLLECTED.replace("insert(0, ", "append(") + "W1 -= lr * dWs[0]", DEEP)
 
 
+@pytest.mark.parametrize("put", ["dY2", "(dY2, dY2, dY2)", "2 * dY2"])
+def test_nobody_knows_what_a_list_of_all_gradients_has_in_it(put):
+    lines = f"dY2 = 2 * (y_pred - y)\ngrads = []\ngrads.append({put})"
+    if put == "dY2":  # which is judged where it is made
+        assert check_lines(lines, RELU).ok
+    else:
+        with pytest.raises(ValueError, match="is a line that gives its result no name"):
+            check_lines(lines, RELU)
+
+
+def test_a_list_has_no_more_gradients_than_there_are_layers():
+    with pytest.raises(ValueError, match="line 4, `dWs"):
+        check_lines("dY2 = 2 * (y_pred - y)\n" + "dWs.append(H1.T @ dY2)\n" * 3, RELU)
+
+
 SAME_AS_NUMPY = {
+    "a name that is another later": "from numpy import sum\nsum = 3\ndb2 = np.sum(dY2, axis=0)\ndW2 = H1.T @ dY2",
+    "under a name of a loop over keys": (
+        "params = {'W1': W1, 'W2': W2}\ngrads = {'W1': X.T @ dY1, 'W2': H1.T @ dY2}\n"
+        "for key in params:\n    dparam = grads[key]\n    params[key] -= lr * dparam"
+    ),
     "a name of NumPy's": "from numpy import dot, sum as total\ndW2 = dot(H1.T, dY2)\ndb2 = total(dY2, axis=0)",
     "in place": "dY1 = dY2 @ W2.T\nnp.putmask(dY1, H1 <= 0, 0)\ndW1 = X.T @ dY1",
     "in training": "if training:\n    dW2 = H1.T @ dY2\nelse:\n    dW2 = 0 * W2\ndb2 = dY2.sum(axis=0)",

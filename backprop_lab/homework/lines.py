@@ -112,7 +112,7 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     lists = {name: held for name, value in own.items() if (held := places(name, value))}
     own |= lists
     checked = partial(_checked, text, problem, given, own, lists)
-    found = checked(by_name=True)
+    found = checked(by_name=bool(lists))
     if lists and not found.ok:
         found = checked(by_name=False, only_if_right=True) or found
     return found

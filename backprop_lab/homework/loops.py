@@ -146,12 +146,11 @@ class Unrolled(ast.NodeTransformer):
         """What dh is in a turn that reads `hs[t]` and `hs[t - 1]`: the gradient of `hs[t]`, where it begins anew."""
         at, found = ast.unparse(node.target), dict[str, ast.expr]()
         for holder, places in places_in(node).items():
-            name, listed = f"d{holder.removesuffix('s')}", self.known.get(holder, ())
+            name, here = f"d{holder.removesuffix('s')}", Put(turn, self.known).visit(tree_of(f"{holder}[{at}]"))
             first = next((line for line in node.body if name in (*loaded(line), *stored(line))), None)
             begins = isinstance(first, ast.Assign) and name not in {*loaded(first)}
-            is_meant = begins and at in places and (self.by_name or places != {at})
-            if is_meant and (k := getattr(turn[at], "value", len(listed))) < len(listed):
-                found[name] = ast.Name(f"d{bare(listed[k])}", ast.Load())
+            if begins and at in places and (self.by_name or places != {at}) and isinstance(here, ast.Name):
+                found[name] = ast.Name(f"d{here.id}", ast.Load())
         return found
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:

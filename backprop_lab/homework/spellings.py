@@ -203,9 +203,10 @@ class Collected(ast.NodeTransformer):
             case ast.Call(ast.Attribute(holder, "append" | "insert"), [*_, value]):
                 name, layer = bare(holder), self.last - self.grown[bare(holder)]
                 values = value.elts if isinstance(value, ast.Tuple) else [value]
-                letters = "Wb" if len(values) == 2 else name.rstrip("s")[-1:]
+                letters = "Wb" if len(values) == 2 else name.rstrip("s")[-1:] if len(values) == 1 else ""
                 is_turned = any(f"{name}{how}" in self.text for how in (".insert(0", ".reverse()", "[::-1]"))
-                if GRADIENTS.fullmatch(name) and layer and (is_turned or f"{name}[" not in self.text):
+                is_known = layer and {*letters} & {*"Wwb"} and (is_turned or f"{name}[" not in self.text)
+                if GRADIENTS.fullmatch(name) and is_known:
                     self.grown[name] += 1
                     pairs = zip(letters, values, strict=True)
                     each = (ast.Assign([ast.Name(f"d{letter}{layer}", ast.Store())], one) for letter, one in pairs)
@@ -222,9 +223,10 @@ class Collected(ast.NodeTransformer):
 def as_numpy(tree: ast.Module) -> None:
     """Call `np.dot` what `from numpy import dot` calls dot."""
     imports = (each for each in ast.walk(tree) if isinstance(each, ast.ImportFrom) and each.module == "numpy")
-    known = {each.asname or each.name: tree_of(f"np.{each.name}") for line in imports for each in line.names}
-    names = (each for each in ast.walk(tree) if isinstance(each, ast.Name) and each.id in known)
-    Swapped({id(each): ast.copy_location(known[each.id], each) for each in names}).visit(tree)
+    known = {each.asname or each.name: f"np.{each.name}" for line in imports for each in line.names}
+    read = (each for each in ast.walk(tree) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load))
+    called = {id(each): ast.copy_location(tree_of(known[each.id]), each) for each in read if each.id in known}
+    Swapped(called).visit(tree)
 
 
 class WithBraces(ast.NodeTransformer):
