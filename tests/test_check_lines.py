@@ -1077,8 +1077,6 @@ WRONG_IN_LSTM = [
     (" + dc_next", "", "dc2 dc1", ""),
     ("dh * o[t] * (1 - tc**2)", "dh * o[t]", "dc3 dc2 dc1", "the slope of the function that gives h3_tanh is missing"),
     ("dc * c[t-1]", "dc * c[t]", "df3 df2 df1", "c3 used where c2 was meant"),
-    ("(1 - g[t]**2)", "(1 - g[t])", "dz3 dz2 dz1", "only part of the slope"),
-    ("dc_next = dc * f[t]", "dc_next = dc", "dc2 dc1", ""),
     ("do = dh * tc", "do = dh * c[t]", "do3 do2 do1", "c3 used in place of h3_tanh"),
     ("h[t-1].T", "h[t].T", "dWh", "one step later than it should be"),
 ]
