@@ -39,7 +39,6 @@ class Line(NamedTuple):
     def rewritten(self, name: str, tree: ast.expr) -> "Line":
         """A line with another name and another expression, whose numbers are written as they are in this one."""
         text = ast.unparse(_Bracketed().visit(deepcopy(tree)))
-        text = text if " ** " in self.text else text.replace(" ** ", "**")
         for number in re.findall(r"(?<![\w.])[\d.]+e[+-]?\d+", self.text):
             text = re.sub(rf"(?<![\w.]){re.escape(repr(float(number)))}", number, text)
         return self._replace(name=name, tree=tree, text=text)
