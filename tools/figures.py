@@ -45,9 +45,8 @@ def bars(found: dict) -> dict[str, str]:
     return {bar["what"]: in_words(**bar) for bar in each}
 
 
-def in_words(what: str, measured: float, limit: float, at_least: bool) -> str:
-    missed = measured < limit if at_least else measured > limit
-    return f"{measured:.3g}, {'at least' if at_least else 'at most'} {limit:g}{', **missed**' * missed}"
+def in_words(what: str, measured: float, limit: float, at_least: bool, met: bool) -> str:
+    return f"{measured:.3g}, {'at least' if at_least else 'at most'} {limit:g}{', **missed**' * (not met)}"
 
 
 def mutants(found: dict) -> dict[str, str]:
