@@ -1097,6 +1097,13 @@ def test_a_mistake_in_an_lstm_is_found_in_its_line_and_no_other_is_blamed(right,
     assert sentence in found.first_wrong.sentence, found
 
 
+def test_outside_of_a_loop_a_gradient_that_is_called_previous_is_judged_like_any_other():
+    text = "dZ2 = 2 * (y_pred - y)\ndA_prev = dZ2 @ W2.T + 1\ndZ1 = dA_prev * (H1 > 0)"
+    found = check_lines(text, random_problem(1, samples=5))
+    assert [line.ok for line in found.lines] == [True, False, True], found
+    assert "Every number is 1 too large" in found.first_wrong.sentence
+
+
 def test_of_a_loop_over_time_it_is_asked_what_its_lists_have_in_them():
     with pytest.raises(ValueError, match=r"say what is in such lists, as in names=\{'hs': \['h0', 'h1', 'h2'\]\}"):
         check_lines(OVER_TIME, THREE_LETTERS)

@@ -757,6 +757,9 @@ def test_of_two_classes_with_a_backward_pass_each_nobody_knows_which_is_meant():
     with pytest.raises(ValueError, match="lines 5 and 11 both have a `backward`, of Dense and of ReLU: hand in only"):
         check_lines(f"{dense}\n\n{relu}", layer)
     assert check_lines(f"class Base:\n    def backward(self, dout):\n        pass\n\n{dense}", layer).ok
+    other = "class Adam:\n    def __init__(self):\n        self.decay = 0.9"
+    found = check_lines(f"{dense}\n    def __init__(self):\n        self.dropout = 0.5\n\n{other}", layer)
+    assert [(line.of, line.ok) for line in found.lines[:2]] == [("dW", True), ("db", True)], found
 
 
 COLLECTED = """

@@ -14,13 +14,12 @@ import numpy as np
 from backprop_lab.feedback.plain_words import another_name, in_plain_words
 from backprop_lab.homework.found import SAME, Found, are_same, fit_of, is_own_part, no_numbers, turned
 from backprop_lab.homework.names import A_GRADIENT, Names
-from backprop_lab.homework.statements import FUNCTIONS, Statement, is_handed_on, what_is
+from backprop_lab.homework.statements import FUNCTIONS, ZEROS, Statement, is_handed_on, what_is
 
 MASKS = re.compile("[<>]")
 A_COPY = re.compile(r"\w+\d = \w+\d")
 SOME_CELLS = re.compile("[<>]|==")  # of a line that changes these alone
 WITH_SLOPE = "with its slope"
-ZEROS = re.compile(r"= (?:np\.)?(?:zeros|empty|zeros_like|empty_like)\(|= 0(?:\.0)?$")
 MORE = re.compile(r"\w+ [-+]= ")
 
 

@@ -20,7 +20,7 @@ from backprop_lab.homework.spellings import (
     entries_in,
     is_to_be_filled,
     places_in,
-)  # fmt: skip
+)
 from backprop_lab.homework.turns import Put
 from backprop_lab.nn.lines import tree_of
 from backprop_lab.step.number_format import listed

@@ -26,6 +26,7 @@ FUNCTIONS = {
 SCOPE = {"__builtins__": {"__import__": __import__}, "np": np, "numpy": np, "math": math, **FUNCTIONS}
 ANOTHER_NAME = re.compile(r"(\w+) = (\w+)")
 HANDED_ON = re.compile("next|prev")
+ZEROS = re.compile(r"= (?:np\.)?(?:zeros|empty|zeros_like|empty_like)\(|= 0(?:\.0)?$")
 A_LITTLE = 1e-6  # that somebody adds so that nothing is divided by 0
 ONES = re.compile(  # beside something else in one array
     r"(?:[hv]stack|column_stack|concatenate|\b[cr]_)\b(?!.*zeros).*\bones(?:_like)?\(|\binsert\(\w+, 0, 1\b"
@@ -90,9 +91,9 @@ def in_turn(statements: Sequence[Statement]) -> Iterator[Statement]:
 
 
 def is_handed_on(statements: Sequence[Statement], at: int) -> bool:
-    """Whether the last turn of a loop gives what only another turn would use, or its name says so, such as dhnext."""
-    one = statements[at]
-    if HANDED_ON.search(one.name):
+    """Whether a turn of a loop gives what only another turn would use: in the last one, or dhnext, which began as 0."""
+    one, before = statements[at], (each for each in statements[:at] if ZEROS.search(each.text))
+    if HANDED_ON.search(one.name) and any(each.name == one.name for each in before):
         return True
     is_repeated = any((each.name, each.line) == (one.name, one.line) for each in statements[:at])
     return is_repeated and not any(one.name in each.reads for each in statements[at + 1 :])
