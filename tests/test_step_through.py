@@ -28,6 +28,7 @@ from backprop_lab import (
     ReLU,
     SoftmaxCrossEntropy,
     SumSquaredError,
+    program,
     random_problem,
 )
 from backprop_lab.step.number_format import typed_number
@@ -142,7 +143,11 @@ def gestures(rng, lab):
 def test_before_the_first_step_the_lines_of_the_forward_pass_are_shown_if_all_of_them_find_room():
     shown = ["Y1 = X @ W1 + b1", "H1 = np.maximum(Y1, 0)", "y_pred = H1 @ W2 + b2", "L = np.sum((y_pred - y) ** 2)"]
     assert view_of(StepThrough()).layout_of_steps["forward"] == shown
-    assert view_of(StepThrough(start="transformer block")).layout_of_steps["forward"] == []
+    many = view_of(StepThrough(start="transformer block")).layout_of_steps["forward"]
+    assert (many[0], many[-1]) == ("mu1 = X.mean(axis=1, keepdims=True)", "L = -np.log(P[np.arange(len(y)), y]).mean()")
+    deeper = "\n".join(["H0 = X @ W", *(f"H{k} = np.tanh(H{k - 1})" for k in range(1, 30)), "L = np.sum(H29)"])
+    p = program(deeper, {"W": [[1.0]]}, {"X": [[1.0]]})
+    assert view_of(StepThrough(p)).layout_of_steps["forward"] == []
     long = view_of(StepThrough(start="rnn")).layout_of_steps["forward"][-3:]
     assert long == ["L = np.sum((p1 - y1)**2) +", "    np.sum((p2 - y2)**2) +", "    np.sum((p3 - y3)**2)"]
 

@@ -84,8 +84,8 @@ AREAS = ["transport", "timeline", "map", "card", "tour", "operation", "sum"]  # 
 
 # Whether text that can be read stays within what it stands in; on a phone it may be left out.
 WITHIN = """e => {
-  if (!e.offsetHeight) return Boolean(e.closest(".bpl-phone"));
   const { clientWidth, clientHeight } = e.parentElement, size = parseFloat(getComputedStyle(e).fontSize);
+  if (!e.offsetHeight) return size < 9 || Boolean(e.closest(".bpl-phone"));
   return e.offsetWidth <= clientWidth && e.offsetHeight <= clientHeight && size >= 9;
 }"""
 

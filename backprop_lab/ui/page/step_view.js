@@ -14,6 +14,7 @@ import { keepKeys, labAround, nameControls } from "./surroundings.js";
 import { makeTimeline, makeTransport } from "./transport.js";
 
 const MANY = 8; // lines, more than can be read in a phone's room for the operation
+const COLUMN = 12; // lines that stand one below the other; more make two columns
 const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Enter", "Escape"];
 
 // What the parts ask the model, and how they tell it something.
@@ -110,11 +111,13 @@ function makeShowing(model, lab, parts, pointer, toMeasure) {
     "change:layout_of_steps": () => {
       board.classList.toggle("bpl-plain", !lab.hasSteps());
       for (const part of [transport, timeline]) part.arrange(lab.layout());
-      const lines = lab.layout().forward ?? [];
+      const lines = lab.layout().forward ?? [], columns = lines.length > COLUMN ? 2 : 1;
+      const letters = Math.max(1, ...lines.map((line) => line.length));
       forward.textContent = lines.join("\n");
       forward.classList.toggle("bpl-many", lines.length > MANY);
-      forward.style.setProperty("--down", lines.length);
-      forward.style.setProperty("--across", Math.max(1, ...lines.map((line) => line.length)));
+      forward.style.columns = columns;
+      forward.style.setProperty("--down", Math.ceil(lines.length / columns));
+      forward.style.setProperty("--across", columns * (letters + 3) - 3);
       inSight = null;
       showState();
     },

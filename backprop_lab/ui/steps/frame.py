@@ -21,7 +21,7 @@ from backprop_lab.step.trace import Trace, found_once
 from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.place import LabState
 
-AT_ONCE, WIDEST, GLUE = 12, 46, "\0"  # lines of a forward pass that are shown together, and their letters
+AT_ONCE, WIDEST, GLUE = 28, 46, "\0"  # lines of a forward pass that are shown together, and their letters
 Frame = list[Any]  # [name, first row, last row, first column, last column, "operand" or "result"]
 
 
