@@ -106,6 +106,13 @@ def test_right_homework_in_every_convention_is_called_right():
         assert found.ok is True, (seed, work.convention, found)
 
 
+@pytest.mark.parametrize("spelled", ["d{}", "{}", "d_{}", "grad_{}", "{}_grad", "g{}", "g_{}", "dL_d{}", "dJ_d{}"])
+def test_a_gradient_is_found_by_its_usual_names(spelled):
+    work = homework(0)
+    gradients = {spelled.format(name): work.gradients[f"d{name}"] for name in work.parameters}
+    assert diagnose(work.loss, work.parameters, gradients).ok
+
+
 def test_a_transposed_gradient_is_right_and_said_to_be_transposed():
     for seed in range(count(300, 20)):
         work = homework(seed)

@@ -44,5 +44,7 @@ def test_an_error_is_never_larger_than_it_says():
 
 
 def test_any_dash_is_a_minus_sign_and_what_is_no_number_stays_text():
-    typed = [" 3 ", "-2.5", "–1e3", "two", "", "−5,41", "1,25e-3", "1,500", "1,2,3"]
-    assert [*map(typed_number, typed)] == [3, -2.5, -1000.0, "two", "", -5.41, 0.00125, "1,500", "1,2,3"]
+    typed = [" 3 ", "-2.5", "–1e3", "two", "", "−5,41", "1,25e-3", "1,500", "1,2,3", "42.4/2", "−1 / 4"]
+    numbers = [3, -2.5, -1000.0, "two", "", -5.41, 0.00125, "1,500", "1,2,3", 21.2, -0.25]
+    assert [*map(typed_number, typed)] == numbers
+    assert [*map(typed_number, ("1/0", "1/2/3", "/2", "a/2"))] == ["1/0", "1/2/3", "/2", "a/2"]

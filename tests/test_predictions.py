@@ -36,6 +36,7 @@ def test_a_value_is_right_as_printed_and_a_small_one_is_not_0(example):
     for cell, value in cells(t):
         assert all(judge(t, cell, text)[0] for text in (f"{value:.3g}", repr(value * 0.991), format_number(value)))
     assert judge(t, ("dW1", 0, 0), f"{t['dW1'][0, 0]:.2f}".replace(".", ","))[0], "as it is written in other countries"
+    assert judge(t, ("dW1", 0, 0), f"{2 * t['dW1'][0, 0]:.4f} / 2")[0], "as it is worked out"
     worked = work_out(t, ("dW1", 1, 2))
     assert judge(t, ("dW1", 1, 2), "5.25") == (False, f"5.25 is not right: {worked}.")
     assert judge(t, ("dW1", 1, 2), "+") == (False, f"Not the right sign: {worked}.")
@@ -123,6 +124,9 @@ def test_each_kind_of_question_gives_a_verdict_and_our_reason(example):
     t = trace(example.problem.evolve(lr=0.05))
     zeros, way, rise = (question(t, cell) for cell in [("H1", 0, 0), ("W1_new", 1, 0), ("L", 0, 0)])
     assert zeros.judge("0, 1") == (False, "Not quite: in row 0 of H1, units 0, 1 and 2 are 0.")
+    assert all(zeros.judge(text)[0] for text in ("units 0, 1 and 2", "0 & 1 & 2", "0 1, and 2", "2; 1; 0"))
+    with pytest.raises(ValueError, match="type the numbers of units"):
+        zeros.judge("and 2")
     assert way.judge("up")[1].startswith("Right: W1_new[1,0] = W1[1,0]")
     assert way.why.startswith("A step goes against the gradient. W1_new = W1 - lr * dW1, and dW1[1,0] is −11.8")
     assert rise.judge("stays")[1].startswith("No: the loss goes from 52.15")

@@ -74,7 +74,8 @@ def _zeros(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
     def judge(text: str) -> tuple[bool, str]:
         known = {"none": set[int](), "all": set(range(units))}
         numbers = [int(number) for number in re.findall(r"\d+", text)]
-        if text.lower() not in known and (not re.fullmatch(r"\d+([\s,;]+\d+)*", text) or max(numbers) >= units):
+        is_list = re.fullmatch(r"(units?\s+)?\d+(([\s,;&]+|,?\s+and\s+)\d+)*", text.lower())
+        if text.lower() not in known and (not is_list or max(numbers) >= units):
             raise ValueError(
                 f"type the numbers of units, from 0 to {units - 1}, such as 0, 1; or none, or all; got {text!r}"
             )

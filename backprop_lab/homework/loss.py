@@ -29,6 +29,7 @@ REACHED = 20  # functions, at most, that call each other
 PATIENCE = 5.0  # seconds, after which it is said how many calls there will be
 BY_NAME, IN_ORDER, AS_IT_IS = "**({})", "*({}).values()", "{}"  # how the parameters are handed to the loss
 NO_NUMBERS = "must be an array of numbers"
+SPELLED = ("d{0}", "{0}", "d_{0}", "grad_{0}", "{0}_grad", "g{0}", "g_{0}", "dL_d{0}", "dJ_d{0}", "dloss_d{0}")
 
 
 class Slope(NamedTuple):
@@ -184,8 +185,7 @@ class OwnLoss:
         several = gradients if isinstance(gradients, tuple) else (gradients,)
         if mappings := [each for each in several if isinstance(each, Mapping)]:
             known = {str(key): value for each in mappings for key, value in each.items()}
-            spelled = ("d{0}", "{0}", "d_{0}", "grad_{0}", "{0}_grad")
-            ways = {name: [key for spelling in spelled if (key := spelling.format(name)) in known] for name in names}
+            ways = {name: [key for spelling in SPELLED if (key := spelling.format(name)) in known] for name in names}
             if any(ways.values()):
                 return {name: known[keys[0]] for name, keys in ways.items() if keys}
             got = ", ".join(known) or "none"

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from decimal import ROUND_CEILING, Context
 from typing import Any
 
@@ -72,7 +73,7 @@ def in_powers_of_10(size: float, digits: int) -> str:
 
 
 def typed_number(text: str) -> int | float | str:
-    """What was typed, as a number if it is one; any dash counts as a minus sign, and 0,5 is 0.5.
+    """What was typed, as a number if it is one; any dash counts as a minus sign, 0,5 is 0.5, and so is 1/2.
 
     A comma before three digits is not taken for a decimal sign: it may as well be one of a thousand.
     """
@@ -82,6 +83,9 @@ def typed_number(text: str) -> int | float | str:
             return kind(plain_text)
         except ValueError:
             pass
+    with suppress(ValueError, ZeroDivisionError):
+        number, divisor = map(float, plain_text.split("/"))
+        return number / divisor
     return text
 
 
