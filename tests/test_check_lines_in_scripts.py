@@ -653,6 +653,13 @@ def test_where_a_function_of_ones_own_may_be_wrong_its_line_is_named():
     assert "or the mistake is in back of line 1" in found.first_wrong.sentence, found
 
 
+def test_functions_that_may_be_at_fault_are_named_in_the_order_of_their_lines(example):
+    functions = "".join(f"def f{k}(x): return {'np.abs(x)' if k == 5 else 'x'}\n" for k in range(1, 6))
+    found = check_lines(f"{functions}dY1 = 0.3 * f5(f1(f4(f3(f2(dH1)))))", example.problem)
+    named = " and ".join([", ".join(f"f{k} of line {k}" for k in range(1, 5)), "f5 of line 5"])
+    assert found.first_wrong.sentence.endswith(f"or the mistake is in {named}")
+
+
 def test_a_number_that_has_the_name_of_a_value_is_no_name_for_it():
     lines = (
         "h = 6\nhidden_layer = np.maximum(0, X @ W1 + b1)\ndhidden = dy_pred @ W2.T\ndhidden[hidden_layer < 0] = 0\n"

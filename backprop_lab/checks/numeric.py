@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -104,7 +105,7 @@ def _off_corner(code: str) -> tuple[str, bool]:
             zeros = [isinstance(each, ast.Constant) and each.value == 0 for each in node.args]
             no_other = no_other and any(zeros)
             node.args = [
-                each if is_zero or not any(zeros) else ast.BinOp(each, ast.Sub(), ast.Constant(np.finfo(float).tiny))
+                each if is_zero or not any(zeros) else ast.BinOp(each, ast.Sub(), ast.Constant(sys.float_info.min))
                 for each, is_zero in zip(node.args, zeros, strict=True)
             ]
     return ast.unparse(tree), no_other
@@ -113,7 +114,7 @@ def _off_corner(code: str) -> tuple[str, bool]:
 def _off_at_zero(layer: Layer) -> Layer:
     if layer.learnt:
         return layer
-    lines = {name: line.replace("{X}", f"({{X}} - {np.finfo(float).tiny})") for name, line in layer.formulas.items()}
+    lines = {name: line.replace("{X}", f"({{X}} - {sys.float_info.min})") for name, line in layer.formulas.items()}
     shifted = object.__new__(type(layer))
     vars(shifted).update(vars(layer) | {"formulas": lines})
     return shifted

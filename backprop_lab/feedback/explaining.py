@@ -178,8 +178,9 @@ class Explaining:
             return False
         if not np.isfinite(answer).all():
             return np.allclose(scaled, answer, equal_nan=True)
-        no_harm = self.compared.does_no_harm(wrong) or (factor != 1 and self.compared.does_no_harm(scaled))
-        return self.compared.gives(scaled, self._terms(line, answer, factor), answer) and not no_harm
+        if not self.compared.gives(scaled, self._terms(line, answer, factor), answer):
+            return False
+        return not (self.compared.does_no_harm(wrong) or (factor != 1 and self.compared.does_no_harm(scaled)))
 
     def _terms(self, line: str, answer: Array, factor: float) -> Any:
         """The terms of a wrong line times a factor, and of the right one where the answer has its shape."""

@@ -72,6 +72,7 @@ def may_have(function: Any, line: str, names: Collection[str]) -> bool:
     return not asked or values_in(line, names) <= asked
 
 
+@lru_cache(maxsize=4096)
 def compiled(line: str) -> CodeType:
     return compile(line, "<a line>", "eval")
 

@@ -61,20 +61,6 @@ class Mistake:
     handed: bool = False
     rules: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 
-    def _rewritten(self, trace: Trace, name: str) -> Iterator[Step]:
-        """The step for `name` with each way to write this mistake, not run yet; none where it does not apply."""
-        trace[name]
-        if name in trace.given:
-            return
-        step = trace.step(name)
-        if step.paths:
-            yield from _by_rule(trace, self, name) if self.rules else ()
-        elif found := self._ways_at(step):
-            after = made_with(trace, name)  # as W1_new is with dH1, where W1 is used in two places
-            yield from (each for each in self._written(step, found) if after.isdisjoint(each.operands))
-        elif step.beside:
-            yield from self._written(step, self._ways_at(step.beside), beside=True)
-
     def _ways_at(self, line: Any) -> tuple[str, ...]:
         """Its wrong lines for a step, or for what stands beside it."""
         return _ways_at(self, line.kind, line.result, line.template)
@@ -98,14 +84,14 @@ class Mistake:
 
         Raises KeyError if the trace has no such name.
         """
-        return tuple(step.code for step in self._rewritten(trace, name))
+        return tuple(step.code for step in _rewritten(trace, self, name))
 
     def wrong_line(self, trace: Trace, name: str) -> str | None:
         """The wrong line of NumPy for `name` that is planted, or None where this mistake does not apply.
 
         Raises KeyError if the trace has no such name.
         """
-        return next((step.code for step in self._rewritten(trace, name)), None)
+        return next((step.code for step in _rewritten(trace, self, name)), None)
 
     def wrong_values(self, trace: Trace, name: str) -> Iterator[tuple[str, Array]]:
         """Each of its wrong lines for `name` that runs, with its value, in any shape."""
@@ -128,7 +114,7 @@ class Mistake:
         """
         trace[name]
         line = self.wrong_line(trace, name) if line is None else line
-        step = next((each for each in self._rewritten(trace, name) if each.code == line), trace.step(name))
+        step = next((each for each in _rewritten(trace, self, name) if each.code == line), trace.step(name))
         line = re.sub(r"^1\.0 \* \((.*)\)$", r"\1", line or "")  # which makes numbers of truth values
         around = step.beside.names if step.beside else {}
         if not step.paths:  # which say so of what was derived
@@ -160,7 +146,7 @@ class Mistake:
         uses, planted = {step.name: step.operands for step in trace.steps}, list[str]()
         for name in possible:
             with suppress(LineError):  # of lines that wait for each other
-                in_order(changed := uses | {name: next(self._rewritten(trace, name)).operands})
+                in_order(changed := uses | {name: _rewritten(trace, self, name)[0].operands})
                 uses, planted = changed, [*planted, name]
         return tuple(planted)
 
@@ -171,6 +157,20 @@ def _possible_at(trace: Trace, mistake: Mistake) -> tuple[str, ...]:
 
 
 @found_once
+def _rewritten(trace: Trace, mistake: Mistake, name: str) -> tuple[Step, ...]:
+    """The step for `name` with each way to write a mistake, not run yet; none where it does not apply."""
+    trace[name]
+    if name in trace.given:
+        return ()
+    step = trace.step(name)
+    if step.paths:
+        return _by_rule(trace, mistake, name) if mistake.rules else ()
+    if found := mistake._ways_at(step):
+        after = made_with(trace, name)  # as W1_new is with dH1, where W1 is used in two places
+        return tuple(each for each in mistake._written(step, found) if after.isdisjoint(each.operands))
+    return tuple(mistake._written(step, mistake._ways_at(step.beside), beside=True)) if step.beside else ()
+
+
 def _by_rule(trace: Trace, mistake: Mistake, name: str) -> tuple[Step, ...]:
     """The step for a gradient that was derived with each way to write a mistake, those first that can be planted."""
     step = trace.step(name)
@@ -203,7 +203,7 @@ def plant(trace: Trace, mistake: Mistake, *names: str) -> Trace:
         raise ValueError(f"what is planted is a Mistake, such as MISTAKES[{known!r}]; got {mistake!r}")
     planted: dict[str, Step] = {}
     for name in names or mistake.planted_at(trace):
-        step = next(mistake._rewritten(trace, name), None)
+        step = next(iter(_rewritten(trace, mistake, name)), None)
         if step is None:
             where = getattr(trace.problem, "network", trace.problem)
             raise ValueError(f"{mistake.title!r} does not apply to {name} in {where}")

@@ -28,7 +28,7 @@ from backprop_lab.feedback.function_code import asked_for, compiled, shows, valu
 from backprop_lab.feedback.rule_lines import SLOPES, made_with
 from backprop_lab.nn.forms import expressions, of_form, untransposed
 from backprop_lab.nn.lines import is_a_line_of_ours, names_in, tree_of
-from backprop_lab.step.trace import Trace
+from backprop_lab.step.trace import Trace, found_once
 from backprop_lab.step.written import OwnLine
 
 SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.Pow: "**"}
@@ -81,6 +81,7 @@ def known_for(trace: Trace, name: str) -> list[str]:
     return list(dict.fromkeys([*known, *gradients]))
 
 
+@found_once
 def _of_line(trace: Trace, name: str, code: str) -> tuple[Slip, ...]:
     """The same for one of the lines that give it."""
     names = known_for(trace, name) + [name] * (trace.role(name) == "new")  # which somebody has taken off twice

@@ -34,11 +34,16 @@ def best_pass(
     `updates`, wrong gradients may be meant as updates take them, such as summed, or with the other sign.
     """
 
-    statements = with_changes(statements, Names(problem, traces[-1], layout, own))
+    names = [Names(problem, each, layout, own) for each in traces]
+    statements = with_changes(statements, names[-1])
 
     def best_of(lines: list[Statement]) -> Pass:
+        runs = dict[frozenset[tuple[Any, float | str]], Pass]()
+
         def run(blamed: Blamed) -> Pass:
-            return Pass(lines, [Names(problem, each, layout, own) for each in traces], blamed)
+            what = frozenset(blamed.items())
+            runs[what] = runs.get(what) or Pass(lines, [each.anew() for each in names], blamed)
+            return runs[what]
 
         best = _with_absent_ones(run({}), run)
         best = _with_own_parts(best, run) if guesses else best

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import starmap, takewhile
 from typing import Any
 
 import numpy as np
@@ -82,19 +82,24 @@ def rounded(factor: float) -> float:
 
 def fit_of(names: Sequence[Names], values: Sequence[Any], of: str) -> tuple[float, bool] | None:
     """How many times a value of the step these are, on all problems, and whether they are transposed; or None."""
-    right = (each.layout.scale(each.trace, of) * np.asarray(each.trace[of]) for each in names)
-    pairs = [(np.asarray(value), one) for value, one in zip(values, right, strict=True)]
+
+    def factor_in(each: Names, value: Any) -> float:
+        right = each.layout.scale(each.trace, of) * np.asarray(each.trace[of])
+        return factor_of(turned(np.asarray(value), right)[is_turned], right)
+
+    size, first = np.size(names[0].trace[of]), names[0].layout.is_across(names[0].trace, of)
+    if np.size(values[0]) != size:
+        return None
     has_state = any(map(np.ndim, getattr(names[0].problem, "state", {}).values()))
-    if not has_state or not pairs[0][1].any():  # at first, where a state is 0, what is small shows best
+    pairs = [*zip(names, values, strict=True)]
+    if not has_state or not np.any(names[0].trace[of]):  # at first, where a state is 0, what is small shows best
         pairs = pairs[1:] or pairs  # those with numbers of our own, which nothing is special about
-    first = names[0].layout.is_across(names[0].trace, of)
     for is_turned in (first, not first):
-        each = (factor_of(turned(value, right)[is_turned], right) for value, right in pairs)
-        factors = [*takewhile(math.isfinite, each)]
+        factors = [*takewhile(math.isfinite, starmap(factor_in, pairs))]
         if len(factors) == len(pairs) and np.ptp(factors) <= SAME * abs(factors[0]):
             factor = rounded(float(np.mean(factors)))
             whole = max(abs(factor), 1 / abs(factor))
-            if len(pairs) > 1 or pairs[0][1].size > 1 or abs(whole - round(whole)) <= SAME:  # of one number any will do
+            if len(pairs) > 1 or size > 1 or abs(whole - round(whole)) <= SAME:  # of one number any will do
                 return factor, is_turned
     return None
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from copy import copy
 from functools import lru_cache
 from typing import Any
 
@@ -82,13 +83,26 @@ class Names:
         if layout.from_1 == "all":
             self.before, self.after = self.deltas, after
         self.samples = next((len(value) for value in problem.data.values() if np.ndim(value)), 1)
+        self._found = dict[str, str]()  # what names usually stand for
+        self._values = dict[str, Any]()  # and in this layout have in them
+
+    def anew(self) -> "Names":
+        """The same, with names of its own."""
+        other = copy(self)
+        other.own = dict(self.own)
+        return other
 
     def of(self, name: str) -> str:
         """The value of the trace that a name stands for, or ""."""
         meant = self.own.get(name, "" if name in self.layout.passing else None)
-        return meant if isinstance(meant, str) else self._there(self._usual(name.lstrip("_")))
+        return meant if isinstance(meant, str) else self._usual(name.lstrip("_"))
 
     def _usual(self, name: str) -> str:
+        if name not in self._found:
+            self._found[name] = self._there(self._by_its_form(name))
+        return self._found[name]
+
+    def _by_its_form(self, name: str) -> str:
         if self.layout.masks and re.fullmatch(r"D\d+", name):
             return f"mask{name[1:]}"
         if name in self.trace and (name not in ("P", "Z") or isinstance(self.problem, Program)):
@@ -163,7 +177,7 @@ class Names:
         """The value whose gradient a name is, by its form, or ""."""
         whose = D.fullmatch(name.lstrip("_"))
         of = whose and (whose[1] or whose[2])
-        return "" if not of else self._there(self._usual(of)) if self.layout.crossed else self.of(of)
+        return "" if not of else self._usual(of) if self.layout.crossed else self.of(of)
 
     def is_sure(self, name: str) -> bool:
         """Whether a name can mean nothing else: `dhidden` may be before or after its mask, and `delta` anything."""
@@ -207,7 +221,12 @@ class Names:
             return self.samples
         if not meant and self.is_penalty(name):
             return self.layout.penalty * self.problem.penalty.c  # type: ignore[union-attr]
-        return self.trace["lr"] if meant == "lr" else self.layout.laid_out(self.trace, meant)
+        return self.trace["lr"] if meant == "lr" else self._laid_out(meant)
+
+    def _laid_out(self, name: str) -> Any:
+        if name not in self._values:
+            self._values[name] = self.layout.laid_out(self.trace, name)
+        return self._values[name]
 
     def is_penalty(self, name: str) -> bool:
         """Whether it is how much the weights are held back by, where the problem has a penalty."""
@@ -278,7 +297,7 @@ class Names:
         """A value of the trace, or a gradient, in the learner's layout."""
         value = self.with_its_slope(name) if with_its_slope else None
         if value is None:
-            return self.layout.laid_out(self.trace, name)
+            return self._laid_out(name)
         return value.T if self.layout.is_across(self.trace, name) else value
 
     def following(self, gradient: str) -> str:

@@ -66,7 +66,7 @@ def with_other_names(statements: Sequence[Statement], names: Names) -> list[Stat
                 if isinstance(part, ast.Name) and part.id == each.name:
                     part.id = name
             reads = frozenset(name if read == each.name else read for read in each.reads)
-            found.append(replace(each, name=name, reads=reads, code=compiled(module.body)))
+            found.append(replace(each, name=name, reads=reads, code=compiled(ast.unparse(module))))
             continue
         another.pop(each.name, None)
         if copied and names.of(copied[2]) in names.problem.parameters and copied[1] not in names.trace:

@@ -5,7 +5,6 @@ import math
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from types import CodeType
 from typing import Any
@@ -27,6 +26,7 @@ SCOPE = {"__builtins__": {"__import__": __import__}, "np": np, "numpy": np, "mat
 ANOTHER_NAME = re.compile(r"(\w+) = (\w+)")
 HANDED_ON = re.compile("next|prev")
 ZEROS = re.compile(r"= (?:np\.)?(?:zeros|empty|zeros_like|empty_like)\(|= 0(?:\.0)?$")
+SINGLE = re.compile(r"\bfloat(?:32|16)\b")
 A_LITTLE = 1e-6  # that somebody adds so that nothing is divided by 0
 ONES = re.compile(  # beside something else in one array
     r"(?:[hv]stack|column_stack|concatenate|\b[cr]_)\b(?!.*zeros).*\bones(?:_like)?\(|\binsert\(\w+, 0, 1\b"
@@ -111,17 +111,10 @@ def what_is(name: str, line: str) -> str:
     return f"what is {name}? Say it, as in names={{{name!r}: {meant}}}, or write it out"
 
 
-def compiled(body: Sequence[ast.stmt]) -> CodeType:
+def compiled(text: str) -> CodeType:
     """The code of statements, in which float32 is float64: what it rounds is no mistake."""
-    module = ast.fix_missing_locations(ast.Module([deepcopy(each) for each in body], []))
-    for each in ast.walk(module):
-        match each:
-            case ast.Attribute(attr="float32" | "float16"):
-                each.attr = "float64"
-            case ast.Constant("float32" | "float16"):
-                each.value = "float64"
     with warnings.catch_warnings(action="ignore"):  # such as of 2(X), which is told when it stops
-        return compile(module, "<a line of yours>", "exec")
+        return compile(SINGLE.sub("float64", text), "<a line of yours>", "exec")
 
 
 def without_a_little_more(statement: Statement) -> Statement:
@@ -134,7 +127,7 @@ def without_a_little_more(statement: Statement) -> Statement:
         match part:
             case ast.BinOp(kept, ast.Add(), ast.Constant(float(little))) if 0 < little <= A_LITTLE:
                 put(kept)
-    return replace(statement, code=compiled(module.body))
+    return replace(statement, code=compiled(ast.unparse(module)))
 
 
 def check_biases(statements: Sequence[Statement], problem: Problem) -> None:

@@ -266,7 +266,8 @@ def _written(node: ast.stmt, statement: ast.stmt, into: ast.expr | None = None) 
     if isinstance(plain, ast.Assign) and ast.unparse(plain.value) == ast.unparse(target):  # W1 = params["W1"]
         return
     goes_on = not isinstance(plain, ast.Assign) or target is not base or base.id in reads
-    yield Statement(node.lineno, ast.unparse(plain), base.id, frozenset(reads - MODULES), goes_on, compiled([plain]))
+    text = ast.unparse(plain)
+    yield Statement(node.lineno, text, base.id, frozenset(reads - MODULES), goes_on, compiled(text))
 
 
 def _helpers(tree: ast.Module, judged: Set[str], last: int) -> dict[str, ast.FunctionDef]:
@@ -306,7 +307,7 @@ def _with(helpers: Helpers, statement: Statement) -> Statement:
             reads |= {each.id for each in names} - inside
     if not used:
         return statement
-    code = compiled([*(helpers[name] for name in used), *ast.parse(statement.text).body])
+    code = compiled("\n".join([*(ast.unparse(helpers[name]) for name in used), statement.text]))
     calls = tuple((name, helpers[name].lineno) for name in sorted(used))
     return replace(statement, reads=frozenset(reads - used - MODULES), code=code, calls=calls)
 

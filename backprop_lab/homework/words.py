@@ -59,7 +59,8 @@ def parts_of(found: Found, best: Pass) -> str:
     right = {at for each in best.found if each.ok for at in each.lines}
     right |= {at for at, each in enumerate(best.statements) if each.name in best.learnt}
     trusted = {each for at in right for each in _calls(best.statements[at])}
-    calls = {name: line for at in found.lines for name, line, *_ in _calls(best.statements[at]) - trusted}
+    called = (each for at in found.lines for each in _calls(best.statements[at]) - trusted)
+    calls = {name: line for line, name in sorted((line, name) for name, line, _ in called)}
     lines |= calls
     own += calls
     return f"; or the mistake is in {listed([f'{name} of line {lines[name]}' for name in own])}" if own else ""

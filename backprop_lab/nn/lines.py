@@ -147,6 +147,7 @@ def fields_of(template: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def names_in(code: str) -> tuple[str, ...]:
     """The names that a line takes from outside, in order."""
     nodes = [*ast.walk(tree_of(code))]

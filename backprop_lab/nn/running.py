@@ -43,11 +43,11 @@ def call(
     alone = function_of(lines, tuple(given), results, analytic=analytic)
     if not stacked:
         return [*alone(*given.values())]
-    with suppress(CannotBeStackedError, LineError):  # as where a stack is to be joined to what is none
-        known = tuple((name, dimensions[name]) for name in given)
-        together = function_of(lines, tuple(given), results, known, analytic=analytic)
+    known = tuple((name, dimensions[name]) for name in given)
+    if together := _of_stacks(lines, tuple(given), results, known, analytic):
         missing = {name: tuple(range(1, 3 - dimensions[name])) for name in stacked}
-        return [*together(*(np.expand_dims(v, missing[n]) if missing.get(n) else v for n, v in given.items()))]
+        with suppress(LineError):  # as where a stack is to be joined to what is none
+            return [*together(*(np.expand_dims(v, missing[n]) if missing.get(n) else v for n, v in given.items()))]
     runs = range(max(len(given[name]) for name in stacked))
     each = [alone(*(v[k % len(v)] if n in stacked else v for n, v in given.items())) for k in runs]
     return [np.array(values) for values in zip(*each, strict=True)]
@@ -122,6 +122,20 @@ def function_of(
 
     vars(step)["plain"] = run  # without silence, and without a word on which line it was
     return step
+
+
+@lru_cache(maxsize=4096)
+def _of_stacks(
+    lines: Named,
+    given: tuple[str, ...],
+    results: tuple[str, ...],
+    dimensions: tuple[tuple[str, int], ...],
+    analytic: bool,
+) -> Function | None:
+    """The lines as one function of stacks, or None where they cannot be that."""
+    with suppress(CannotBeStackedError, LineError):
+        return function_of(lines, given, results, dimensions, analytic=analytic)
+    return None
 
 
 def _that_are_needed(codes: Mapping[str, str], results: Iterable[str], given: tuple[str, ...]) -> list[str]:

@@ -171,21 +171,22 @@ def _fitted(way: Way, chosen: tuple[int, int] | None, room: Room, most: tuple[in
     if way.is_stacked:  # the weights stand in the middle
         rows = max(rows, (rows + len(shown[0][2][0])) / 2 + 1)
 
-    def widths(line: int, cell: float, em: float, label: float) -> list[float]:
-        """How much room each part of a line takes across; one that stands beneath another takes none."""
-        return [
-            (0 if k == way.beneath - 1 else em * (Word(part, 0, 0, 1).width + 0.7))
-            if isinstance(part, str)
-            else (0 if k == way.beneath else max(len(cells[1]) * cell, label * names[part.label]))
-            for k, (part, cells) in enumerate(zip(way.lines[line], shown[line], strict=True))
+    takes = [
+        [
+            (0.0, 0, 0.0) if way.beneath - 1 <= k <= way.beneath > 0
+            else (Word(part, 0, 0, 1).width + 0.7, 0, 0.0) if isinstance(part, str)
+            else (0.0, len(cells[1]), Word(_shortest(part), 0, 0, 0.75, bold=True).width)
+            for k, (part, cells) in enumerate(zip(*each, strict=True))
         ]
+        for each in zip(way.lines, shown, strict=True)
+    ]  # fmt: skip
 
-    names = {
-        p.label: Word(_shortest(p), 0, 0, 0.75, bold=True).width
-        for line in way.lines
-        for p in line
-        if isinstance(p, Operand)
-    }
+    def widths(line: int, cell: float, em: float, label: float) -> list[float]:
+        """How much room each part of a line takes across: so many ems, cells or ems of its label.
+
+        One that stands beneath another takes none.
+        """
+        return [max(em * sign, cell * cols, label * name) for sign, cols, name in takes[line]]
 
     def needed(cell: float) -> float:
         em, label = _sizes(cell, math.inf)

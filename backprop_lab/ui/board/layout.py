@@ -5,9 +5,10 @@ below SMALLEST, squares of the picture stand for the mean of some cells in a row
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
-from itertools import chain, combinations
+from itertools import accumulate, chain, combinations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -290,15 +291,19 @@ def _free(
     """
     best, place = 0.0, None
     for first, last in combinations(range(1, len(lefts)), 2):
-        x, x1 = float(lefts[first]), right if last == len(lefts) - 1 else float(lefts[last] - gap)
+        is_last = last == len(lefts) - 1
+        x, x1 = float(lefts[first]), right if is_last else float(lefts[last] - gap)
+        width, more = min(x1 - x, needs.most_wide * font), 1000 * is_last
+        if width < needs.least_wide * font or width + more <= best:
+            continue
         above = [box for box in placed.values() if box.x < x1 and box.x + box.width > x]
-        ends = [end - MARGIN, *(box.y - 1.8 * font for box in above if between)]
-        for bottom in ends:
-            y = max((box.y + box.height for box in above if box.y < bottom), default=MARGIN) + 0.5 * font
-            width = min(x1 - x, needs.most_wide * font)
+        tops = sorted((box.y, box.y + box.height) for box in above)
+        free_from = [*accumulate((bottom for _, bottom in tops), max, initial=MARGIN)]
+        for bottom in (end - MARGIN, *(box.y - 1.8 * font for box in above if between)):
+            y = free_from[bisect_left(tops, (bottom,))] + 0.5 * font
             height = min(bottom - y, needs.tall * (x1 - x), needs.most_high * font)
-            size = min(width, 2 * height) + (1000 if last == len(lefts) - 1 else 0)
-            if width >= needs.least_wide * font and height >= needs.least_high * font and size > best:
+            size = min(width, 2 * height) + more
+            if height >= needs.least_high * font and size > best:
                 best, place = size, (x, bottom - height, width, height)
     return place
 
