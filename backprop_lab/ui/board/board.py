@@ -17,6 +17,7 @@ from matplotlib.path import Path
 
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.steps import SCALARS
+from backprop_lab.reading.mathml import LETTERS
 from backprop_lab.reading.scale import Scales, kinds_of, scales_of
 from backprop_lab.reading.slopes import is_slope, slope_of, slopes_of, value_of
 from backprop_lab.step.number_format import format_number, plain
@@ -31,6 +32,7 @@ from backprop_lab.ui.plot_settings import own_settings
 from backprop_lab.ui.theme import DARK, LIGHT, OPERAND, RESULT
 
 SMALLEST_LABEL = 6.5  # CSS pixels an em
+A_LETTER = re.compile(rf"^(d|[mv](?:hat)?)?({'|'.join(LETTERS)})(?=\d*(?:_new)?$)")
 RENEWED_MARK = "▶"  # beside a colour scale that is another than in the iteration before
 AVERAGED_MARK = "≈"  # where there is no room to say that squares are means
 
@@ -287,15 +289,16 @@ def _frame(box: Box, top: int, bottom: int, left: int, right: int) -> list[tuple
 def _label(trace: Trace, box: Box, layout: Layout, mark: str = "") -> Word | None:
     """The name of a matrix, or of a slope its formula, such as `H1 > 0`; a short one where that could not be read.
 
-    With memories, "new" would not say which: it is the name, or as much of it as can be read. A `mark` stands behind,
-    or in its place.
+    With memories, "new" would not say which: it is the name, with γ for gamma where that helps, or as much of it as can
+    be read. A `mark` stands behind, or in its place.
     """
     texts = [slope_of(trace, box.name).code, "slope"] if is_slope(box.name) else [box.name]
     if box.row == "new weights" and box.name not in SCALARS and not trace.problem.lines.memories:
         texts.append("new")
     texts = [f"{text} {mark}" for text in texts] + [mark] if mark else texts
-    cut = (f"{texts[-1][:letters]}…" for letters in range(len(texts[-1]) - 1, 2, -1))
-    ways = (_fitting(way, box, layout, layout.font, bold=True) for way in (texts, *([text] for text in cut)))
+    short = A_LETTER.sub(lambda name: (name[1] or "") + LETTERS[name[2]], texts[-1])
+    cut = (f"{short[:letters]}…" for letters in range(len(short) - 1, 2, -1))
+    ways = (_fitting(way, box, layout, layout.font, bold=True) for way in (texts, [short], *([text] for text in cut)))
     return next(filter(None, ways), None)
 
 
