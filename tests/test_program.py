@@ -25,6 +25,7 @@ from backprop_lab import (
     trace,
 )
 from backprop_lab.nn.lines import evaluate
+from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS
 from backprop_lab.step.random_problems import kept_by_seeds, redrawn
 from backprop_lab.training.curvature import critical_lr
 from backprop_lab.ui.steps.script import numpy_script
@@ -338,6 +339,18 @@ def test_a_sweep_of_a_program_takes_the_steps_of_each_run_alone(name):
                 losses.append(float(trace(alone)[p.loss_name]))
                 alone = trace(alone).next_problem()
             np.testing.assert_allclose(swept.loss[i, j], losses, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["transformer block", "lstm", "convolution", "softmax_classifier", "lstm_cell"])
+def test_labels_and_columns_are_picked_from_a_stack_as_from_each_of_its_runs(name):
+    p = programmed(name) if name in PROGRAMS else EXAMPLE_PROGRAMS[name]()
+    swept = sweep(range(20), np.logspace(-3, -1, 8), steps=5, problem=p)
+    assert swept.one_by_one == ""
+    for i, j in ((0, 7), (7, 4), (19, 0)):
+        alone = redrawn(p, i).evolve(lr=float(swept.lrs[j]))
+        trained = alone.trained([alone.lr] * 5)
+        assert swept.loss[i, j, 0] == pytest.approx(float(trace(alone)[p.loss_name]), rel=1e-9)
+        assert swept.loss[i, j, 5] == pytest.approx(float(trace(trained)[p.loss_name]), rel=1e-9)
 
 
 def test_a_sweep_of_a_program_runs_on_stacks_where_its_lines_can_be_stacked():

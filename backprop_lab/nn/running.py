@@ -20,7 +20,7 @@ from backprop_lab.nn.lines import (
     read_only,
     tree_of,
 )
-from backprop_lab.nn.stacking import CannotBeStackedError, Stacking, products
+from backprop_lab.nn.stacking import CannotBeStackedError, Stacking, ones, picked, products
 
 Function = Callable[..., Any]
 # What makes a value read-only; a call takes longer, and nearly all are arrays of their own.
@@ -104,6 +104,8 @@ def function_of(
         "_array": np.ndarray,
         "_alone": _without_axes,
         "_products": products,
+        "_picked": picked,
+        "_ones": ones,
     }
     scope |= {f"_analytic_{name}": other for name, other in _OTHERWISE.items()}
     exec(compile(made, "<lines of NumPy>", "exec"), scope)

@@ -31,7 +31,7 @@ class Stacking:
     def visit(self, node: ast.expr) -> tuple[ast.expr, int]:
         """A part of a line, rewritten, and how many dimensions it has to one problem."""
         match node:
-            case ast.Constant() | ast.Attribute(ast.Name("math"), "pi" | "e"):
+            case ast.Constant() | ast.Attribute(ast.Name("math" | "np"), "pi" | "e"):
                 return node, 0
             case ast.Name(name) if name in self.dimensions:
                 return node, self.dimensions[name]
@@ -55,6 +55,21 @@ class Stacking:
                 return ast.BinOp(self._length(value, 0)[0], ast.Mult(), self._length(value, 1)[0]), 0
             case ast.Subscript(ast.Attribute(of, "shape"), ast.Constant(0 | 1) as axis):
                 return self._length(of, 1 if axis.value else 0)
+            case ast.Subscript(of, ast.Tuple([ast.Call(ast.Attribute(ast.Name("np"), "arange"), [rows], []), labels])):
+                (scores, m), (count, k), (chosen, n) = map(self.visit, (of, rows, labels))
+                if (m, k, n) == (2, 0, 1):
+                    return ast.Call(ast.Name("_picked", ast.Load()), [scores, count, chosen], []), 1
+            case ast.Subscript(ast.Call(ast.Attribute(ast.Name("np"), "eye"), [classes], []), labels):
+                (count, k), (chosen, n) = self.visit(classes), self.visit(labels)
+                if (k, n) == (0, 1):
+                    return ast.Call(ast.Name("_ones", ast.Load()), [count, chosen], []), 2
+            case ast.Subscript(of, ast.Slice() as rows) | ast.Subscript(of, ast.Tuple([ast.Slice() as rows])):
+                return self.visit(ast.Subscript(of, ast.Tuple([rows, ast.Slice()])))
+            case ast.Subscript(of, ast.Tuple([ast.Slice() as rows, ast.Slice() as columns]) as places):
+                matrix, n = self.visit(of)
+                if n == 2 and not any(isinstance(part, ast.Name) for part in ast.walk(places)):
+                    every = ast.Tuple([ast.Constant(...), rows, columns], ast.Load())
+                    return ast.Subscript(matrix, every, ast.Load()), 2
             case ast.Call(ast.Name("len"), [of]):
                 return self._length(of, 0)
             case ast.Call(ast.Attribute(ast.Name("math")) as function, arguments, []):
@@ -128,6 +143,19 @@ def products(left: Array, right: Array) -> Array:
     along_the_problems = left.ndim == right.ndim == 3 and left.strides[0] == left.itemsize
     product: Array = np.einsum("snd,sdh->snh", left, right) if along_the_problems else left @ right
     return product
+
+
+def picked(scores: Array, rows: int, labels: Array) -> Array:
+    """`scores[np.arange(rows), labels]` of stacks, (S, N, K) and (S, 1, N) or plain labels, (N,), as (S, 1, N)."""
+    places = np.atleast_2d(labels).mT
+    axes = max(scores.ndim, places.ndim)
+    scores, places = (each[(None,) * (axes - each.ndim)] for each in (scores[..., :rows, :], places))
+    return np.take_along_axis(scores, places, axis=-1).mT
+
+
+def ones(classes: int, labels: Array) -> Array:
+    """`np.eye(classes)[labels]` of stacks, (S, 1, N), as (S, N, K); of plain labels, (N,), as (N, K)."""
+    return np.eye(classes)[labels if labels.ndim == 1 else labels[..., 0, :]]
 
 
 def _of_numpy(name: str) -> ast.expr:
