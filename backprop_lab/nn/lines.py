@@ -146,7 +146,6 @@ def fields_of(template: str) -> tuple[str, ...]:
     return tuple(field for field in IN_BRACES.findall(template) if field)
 
 
-@lru_cache(maxsize=1024)
 @lru_cache(maxsize=4096)
 def names_in(code: str) -> tuple[str, ...]:
     """The names that a line takes from outside, in order."""
