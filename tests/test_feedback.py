@@ -208,6 +208,30 @@ def test_a_right_answer_is_right_in_any_container(example):
         assert check("L", one_number, example).ok
 
 
+def test_half_of_what_it_should_be_is_a_mean_of_two_samples_or_a_2_forgotten_further_up(example):
+    d, H1, X = example["y_pred"] - example["y"], example["H1"], example["X"]
+    dY1 = d @ example["W2"].T * (H1 > 0)
+    for name, answer in (("dW2", H1.T @ d), ("db2", d.sum(axis=0, keepdims=True)), ("dW1", X.T @ dY1)):
+        told = check(name, answer, example)
+        assert told.cause == ("mean-for-sum",)
+        above = (
+            "or it follows from a slip further up: dy_pred looks like `y_pred - y`: the 2 from the square is missing."
+        )
+        assert str(told).endswith(above), str(told)
+    five = trace(random_problem(3, 5, 3, 4, 2))
+    told = check("dW2", five["dW2"] / 5, five)
+    assert str(told) == "This looks like a mean over the batch where the sum was meant."
+
+
+def test_a_step_counted_one_too_far_and_a_smaller_rate_are_told_as_that_also_in_the_first_step_of_adam():
+    t = trace(random_problem(3, 5, 3, 4, 2, lr=0.1, optimizer=Adam()))
+    for name, beta in (("m", 0.9), ("v", 0.999)):
+        told = check(f"{name}hatW1", t[f"{name}W1_new"] / (1 - beta**2), t)
+        assert "what it would be in step 2, and this is step 1" in str(told)
+    told = check("W1_new", t["W1"] - 0.001 * t["mhatW1"] / (np.sqrt(t["vhatW1"]) + 1e-8), t)
+    assert "that of a rate of 0.001, and here lr is 0.1" in str(told)
+
+
 def test_numbers_at_the_ends_of_the_range_get_a_sentence_and_no_warning(example):
     for name, huge in itertools.product(("dW1", "L"), [1e308, -1e160, 5e-324, np.longdouble("1e4000"), 10**300]):
         assert not check(name, np.sign(example[name]) * huge, example)

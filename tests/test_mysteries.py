@@ -190,6 +190,10 @@ def test_a_line_that_is_typed_gives_the_numbers_that_are_shown():
     assert refused
     told = solve(seed=118, difficulty=2, line="dy_pred", mistake="P - y.argmax(axis=1, keepdims=True)")
     assert str(told) == "Not this one: that line would give other numbers."
+    for typed, seed in (("-dY1.sum(axis=0)", 3), ("dW2.sum(axis=0)", 1), ("dH1.sum(axis=0)", 7)):
+        told = solve(seed=seed, difficulty=1, mistake=typed)
+        assert told.cause == ("shape",)
+        assert str(told).startswith("Nearly: that line gives these numbers, but in shape ("), str(told)
     for typed in ("np.sinh(Y2)", "np.arctan(Y2)"):
         assert not solve(problem=p, seed=1, line="H2", mistake=typed)
     assert solve(1, "dH1 @ (H1 > 0)").cause == ("shape",)

@@ -10,7 +10,18 @@ from common import count
 from known_programs import FORTY, PROGRAMS, programmed
 from problems import varied_problem, whole_problem
 
-from backprop_lab import EXAMPLES, check, program, trace
+from backprop_lab import (
+    EXAMPLES,
+    Linear,
+    Network,
+    Problem,
+    ReLU,
+    SumSquaredError,
+    check,
+    program,
+    random_problem,
+    trace,
+)
 from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS
 from backprop_lab.ui import Exercises
 
@@ -128,3 +139,29 @@ def test_of_numbers_that_are_equally_large_the_first_may_take_the_gradient_but_n
     for wrong in (dm * (t["m"] == H), dm * (H > 0), dm * np.eye(3)[H.argmin(axis=1)], 2 * dm * first):
         assert not check("dH", wrong, t)
     assert Exercises(EXAMPLES["convolution"]())("dH", lambda dm, H: dm * np.eye(3)[H.argmax(axis=1)])
+
+
+@pytest.mark.parametrize("at_0", [0.5, 1.0])
+def test_another_slope_at_exactly_0_is_told_as_that_and_no_other_answer_is(at_0):
+    X, rng = np.array([[0.0, 0, 0], [1, 2, -1], [0.5, -1, 2]]), np.random.default_rng(0)
+    network = Network([Linear(rng.normal(size=(3, 4)), np.zeros((1, 4))), ReLU(), Linear(rng.normal(size=(4, 2)))])
+    t = trace(Problem(network, SumSquaredError(), X, rng.normal(size=(3, 2)), lr=0.1))
+    dY1 = t["dH1"] * np.heaviside(t["Y1"], at_0)
+    for name, answer in (("dY1", dY1), ("dW1", X.T @ dY1), ("db1", dY1.sum(axis=0, keepdims=True))):
+        told = check(name, answer, t)
+        assert bool(told) == (name == "dW1"), "the zeros of X take all of that away"
+        assert told or (told.cause == ("kink",) and "exactly 0" in str(told)), str(told)
+        assert check(name, 2 * answer, t).cause != ("kink",)
+    assert check("dY1", t["dH1"], t).cause != ("kink",)
+
+
+@pytest.mark.parametrize(("lr", "kind"), [(1e-13, float), (1e-8, np.float32)])
+def test_a_parameter_that_has_not_moved_or_uphill_is_not_called_right_where_the_step_is_lost_in_rounding(lr, kind):
+    t = trace(random_problem(3, 5, 3, 4, 2, lr=lr))
+    for wrong in (t["W1"], t["W1"] + lr * t["dW1"]):
+        told = check("W1_new", wrong.astype(kind), t)
+        assert told.cause == ("only-rounding",)
+        assert "lost in the rounding" in str(told)
+    for right in (t["W1"] - lr * t["dW1"], -(lr * t["dW1"] - t["W1"])):
+        assert check("W1_new", right, t)
+        assert check("W1_new", right.astype(kind), t), "the nearest that there is"

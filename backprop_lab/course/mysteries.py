@@ -155,7 +155,12 @@ def _typed(typed: str, code: str, right: Trace, name: str, wrong: Array, hidden:
         )
     if value is None:
         return Feedback(False, ("shape",), "Not this one: with these sizes it would not run.")
-    if value.shape == wrong.shape and _same(value, right[name]):
+    if value.shape != wrong.shape:
+        is_same = value.size == wrong.size and _same(value.reshape(wrong.shape), wrong)
+        start = "Nearly: that line gives these numbers, but" if is_same else "Not this one: that line gives"
+        what = f"in shape {value.shape}" if is_same else f"shape {value.shape}" if value.shape else "one number"
+        return Feedback(False, ("shape",), f"{start} {what}, and {name} has shape {wrong.shape}.")
+    if _same(value, right[name]):
         return Feedback(False, ("value",), "Not this one: that is a right line, and something else was run.")
     return Feedback(False, ("value",), "Not this one: that line would give other numbers.")
 

@@ -16,7 +16,6 @@ from typing import Any, ParamSpec
 
 import numpy as np
 
-from backprop_lab.checks.rounding import FLOAT32
 from backprop_lab.feedback.answers import NoAnswerError, a_kind, cell, reason, shown
 from backprop_lab.feedback.compared import in_a_sentence
 from backprop_lab.feedback.explaining import Explaining
@@ -231,7 +230,8 @@ def _feedback(looked: Explaining, others: Sequence[Explaining] = ()) -> Feedback
     explained = looked.explained(others)
     if explained and explained[0].kind != "pattern":
         several = explained if explained[0].kind in ("mistake", "further-up") else explained[:1]
-        causes = tuple(dict.fromkeys(cause for each in several for cause in each.key))
+        alike = (each for each in several if each.kind == several[0].kind)
+        causes = tuple(dict.fromkeys(cause for each in alike for cause in each.key))
         return Feedback(False, causes, in_a_sentence(explained), where)
     if (decimals := compared.decimals) is not None:
         to = {0: "whole numbers", 1: "1 decimal"}.get(decimals, f"{decimals} decimals")
@@ -252,13 +252,8 @@ def _decided(compared: Comparison) -> Feedback | None:
         return _diverged(compared)
     if not compared.is_right:
         return Feedback(*near) if (near := at_a_kink(compared)) else None
-    if compared.is_rounding_alone:
-        digits = "their last digits" + " in single precision" * (compared.eps >= FLOAT32)
-        message = (
-            f"{compared.name} is nothing but rounding here: larger numbers cancel, and what is left is no larger than "
-            f"{digits}. So nobody can tell a right answer from a wrong one. Start from an earlier iteration."
-        )
-        return Feedback(False, ("only-rounding",), message)
+    if why := compared.why_untold:
+        return Feedback(False, ("only-rounding",), why)
     return Feedback(True, (), f"{compared.name} is right.")
 
 

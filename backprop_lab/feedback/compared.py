@@ -30,12 +30,14 @@ class Explanation(NamedTuple):
 
 def in_a_sentence(explained: list[Explanation]) -> str:
     """Explanations of one kind in a sentence: all of them where several mistakes give the same, otherwise the first."""
-    first, sentences = explained[0], dict.fromkeys(each.sentence for each in explained)
+    first, sentences = explained[0], {each.sentence: each.kind for each in explained}
     if first.kind == "further-up":
         return f"It would follow from a slip further up: {'; or '.join(sentences)}."
     if first.kind == "mistake":
         once = f"`{first.line}`: " if f"`{first.line}`" in first.sentence else "\n"  # a line that mistakes share
-        others = [s.removeprefix(once) if s.startswith(once) else f"like {s}" for s in [*sentences][1:]]
+        above = "it follows from a slip further up: "
+        others = [s.removeprefix(once) if s.startswith(once) else f"{above if kind == 'further-up' else 'like '}{s}"
+                  for s, kind in [*sentences.items()][1:]]  # fmt: skip
         return f"This looks like {'; or '.join([first.sentence, *others])}."
     start = {"slip": "This looks like ", "two": "This looks like two mistakes: ", "pattern": ""}[first.kind]
     return f"{start}{first.sentence}{'' if first.kind == 'pattern' else '.'}"

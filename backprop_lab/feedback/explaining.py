@@ -34,6 +34,7 @@ from backprop_lab.nn.lines import NAMESPACE
 from backprop_lab.step.trace import Trace
 
 COUNT = re.compile(r"divided by .*(number of|len\(|shape\[)")
+MEAN = ("mean-for-sum",)
 AS_IT_IS = MappingProxyType({"": 1.0})
 LARGE_STEP = 200_000  # numbers in all of a step, beyond which nobody waits for slips further up
 FEW = 1000  # numbers, which show whether a closer look is worth while
@@ -73,7 +74,7 @@ class Explaining:
             lambda: self._of_mistakes,
             self._values,
             lambda: [each for each in self._one_slip if shows(self.function, each.line)],
-            lambda: [each for each in self._patterns() if each.key[0] in ("another rate", "another beta")],
+            lambda: [each for each in self._patterns() if each.key[0].startswith("another ")],
             lambda: self._one_slip,
             self._further_up,
             self._two,
@@ -81,7 +82,9 @@ class Explaining:
             self._unlikely,
         ):
             if borne_out := [each for each in explanations() if all(other.bears_out(each) for other in others)]:
-                return borne_out
+                is_mean = [each.key for each in borne_out] == [MEAN]  # of two samples, or a 2 forgotten further up
+                above = [each for each in self._further_up() if each.key != MEAN] if is_mean else []
+                return borne_out + [each for each in above if all(other.bears_out(each) for other in others)]
         here = ("zeros", "constant", "mask", "equal rows", "equal columns")
         return [each for each in self._patterns() if each.key[0] in here]
 

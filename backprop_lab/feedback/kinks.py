@@ -22,6 +22,7 @@ KINKED = re.compile("[<>]|==|max|min|abs|where|clip|sign")  # in a line that may
 LARGEST = r"\b{0}\.(?:max|min)\(|\b(?:max|min)\({0}\b"  # the largest number of a value, or the smallest
 DRAWS = 8
 FAR = 1000  # times the rounding of a number: no rounding alone has moved it so far
+NEXT_TO_0 = 1e-200
 LARGE = 20_000  # numbers in all of a step, beyond which nobody waits for it
 
 
@@ -42,6 +43,18 @@ def at_a_kink(compared: Comparison) -> tuple[bool, tuple[str, ...], str] | None:
         takes_first = (np.abs(compared.answer - value) <= allowed).all()
         if takes_first and (np.abs(value - compared.right) > FAR * allowed).any():
             return True, (), f"{name} is right. Where numbers tie for the largest, it takes the first."
+    with suppress(Exception):
+        other = _a_little_above_0(trace, name)
+        low, high = np.fmin(other, compared.right), np.fmax(other, compared.right)
+        allowed = compared.allowed(np.fmax(np.abs(low), np.abs(high)), compared.terms)
+        within = (low - allowed <= compared.answer) & (compared.answer <= high + allowed)
+        if (within & (compared.right_cells | (high - low > FAR * allowed))).all():
+            message = (
+                f"{name} depends on the slope at a kink here: something is exactly 0 where a ReLU, or the like, has no "
+                "slope. Any from that on its left to that on its right will do, and yours is another than ours. Try "
+                "other numbers."
+            )
+            return False, ("kink",), message
     low = high = compared.right
     with suppress(Exception):  # a line of your own may refuse such numbers
         for draw in range(DRAWS):
@@ -57,6 +70,19 @@ def at_a_kink(compared: Comparison) -> tuple[bool, tuple[str, ...], str] | None:
                 )
                 return False, ("kink",), message
     return None
+
+
+@found_once
+def _a_little_above_0(trace: Trace, name: str) -> Array:
+    """What the line gives if what is exactly 0 where it enters a kink were a little above it."""
+    values: dict[str, Any] = dict(trace.given)
+    for step in trace.steps:
+        value = np.asarray(evaluate(step.code, values))
+        if step.name == name:
+            break
+        is_moved = value.dtype.kind in FLOATS and not KINKED.search(step.code)
+        values[step.name] = np.where(value == 0, NEXT_TO_0, value) if is_moved else value
+    return value
 
 
 @found_once

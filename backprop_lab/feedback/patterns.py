@@ -85,7 +85,7 @@ def _factors(seen: Compared) -> Iterator[Pattern]:
     in_words["with the other sign"] = "Your step goes the other way." if old else f"{it} minus {as_right}."
     factor = np.vdot(right, answer) / np.vdot(right, right)
     rate = factor.real * float(trace["lr"]) if old else 0.0
-    is_round = factor.real > 1 and f"{rate:.9e}".startswith("1.000000000e-") and seen.is_times(factor)
+    is_round = f"{rate:.9e}".startswith("1.000000000e-") and seen.is_times(factor)
     for times, common in common_factors(trace).items():
         is_told = common != 1 and (times in in_words or not is_round)  # a rate of 0.1 may be 10 times the right one
         if is_told and one.is_times(common) and seen.is_times(common):

@@ -23,6 +23,7 @@ from backprop_lab.step.trace import Trace
 DIGITS = 1e-11
 MANY, TOO_MANY = 10_000, 100  # of more numbers, and more than so many times those asked for, only the shape is told
 HALF = 0.5 + 1e-9  # of the last digit that was copied
+NOBODY = "So nobody can tell a right answer from a wrong one."
 VANISHING = 1e-290, 1e-30, 1e-4  # what comes of smaller numbers than a float64, float32 and float16 can hold
 
 
@@ -133,6 +134,24 @@ class Comparison:
         floor = ROUNDINGS * self.eps * self.terms + self._vanishing * (self.right != 0)
         is_exact = eps_of(np.asarray(self.trace[self.name])) == 0
         return not is_exact and bool(floor.any()) and not bool((np.abs(self.right) > floor).any())
+
+    @property
+    def why_untold(self) -> str:
+        """Why a right answer cannot be told from a wrong one, in a sentence; "" where it can."""
+        if self.is_rounding_alone:
+            digits = "their last digits" + " in single precision" * (self.eps >= FLOAT32)
+            return (
+                f"{self.name} is nothing but rounding here: larger numbers cancel, and what is left is no larger than "
+                f"{digits}. {NOBODY} Start from an earlier iteration."
+            )
+        is_nearest = self.digits is not None or (self.answer == self.nearest).all()
+        old = np.asarray(self.right if is_nearest else self.base)
+        if old.shape == self.right.shape and np.any(old != self.right):
+            is_nearer = np.sum(np.abs(self.answer - old)) <= np.sum(np.abs(self.answer - self.right))
+            if is_nearer and self.agrees(self.answer, old, self.terms).all():
+                step = f"The step from {self.trace.owner(self.name)} to {self.name}"
+                return f"{step} is lost in the rounding of your answer. {NOBODY} Take a larger learning rate."
+        return ""
 
     def agrees(self, answer: Array, value: Array, terms: Array) -> Array:
         """Which cells of `answer` are those of `value` within the rounding of all terms of a cell."""
