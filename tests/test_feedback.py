@@ -228,6 +228,9 @@ def test_a_step_counted_one_too_far_and_a_smaller_rate_are_told_as_that_also_in_
     for name, beta in (("m", 0.9), ("v", 0.999)):
         told = check(f"{name}hatW1", t[f"{name}W1_new"] / (1 - beta**2), t)
         assert "what it would be in step 2, and this is step 1" in str(told)
+        told = check(f"{name}W1_new", beta * t[f"{name}W1"] + t["dW1"] ** (1 + (name == "v")), t)
+        assert told.cause
+        assert not re.search("remembered|number of", str(told)), "which is 0 in the first step, and has no count in it"
     told = check("W1_new", t["W1"] - 0.001 * t["mhatW1"] / (np.sqrt(t["vhatW1"]) + 1e-8), t)
     assert "that of a rate of 0.001, and here lr is 0.1" in str(told)
 

@@ -34,7 +34,6 @@ from backprop_lab.nn.lines import NAMESPACE
 from backprop_lab.step.trace import Trace
 
 COUNT = re.compile(r"divided by .*(number of|len\(|shape\[)")
-MEAN = ("mean-for-sum",)
 AS_IT_IS = MappingProxyType({"": 1.0})
 LARGE_STEP = 200_000  # numbers in all of a step, beyond which nobody waits for slips further up
 FEW = 1000  # numbers, which show whether a closer look is worth while
@@ -81,9 +80,13 @@ class Explaining:
             self._patterns,
             self._unlikely,
         ):
-            if borne_out := [each for each in explanations() if all(other.bears_out(each) for other in others)]:
-                is_mean = [each.key for each in borne_out] == [MEAN]  # of two samples, or a 2 forgotten further up
-                above = [each for each in self._further_up() if each.key != MEAN] if is_mean else []
+            borne_out = [each for each in explanations() if all(other.bears_out(each) for other in others)]
+            if borne_out and not all(one.compared.is_first_step_without(borne_out[0].line) for one in (self, *others)):
+                found = [each.key for each in borne_out]
+                above = (
+                    self._further_up() if found == [("mean-for-sum",)] else []
+                )  # of 2 samples, or a 2 forgotten there
+                above = [each for each in above if each.key not in found]
                 return borne_out + [each for each in above if all(other.bears_out(each) for other in others)]
         here = ("zeros", "constant", "mask", "equal rows", "equal columns")
         return [each for each in self._patterns() if each.key[0] in here]
@@ -131,7 +134,8 @@ class Explaining:
 
     def _factors(self) -> list[Explanation]:
         """The right value times a common factor; in a program first a slip that makes it so, if it is a length."""
-        common = common_factors(self.trace)
+        is_remembered = self.trace.owner(self.name) in self.trace.problem.state  # of which a count is no likely one
+        common = {} if is_remembered else common_factors(self.trace)
         factors = [each for each in self._patterns() if each.key[0] in common]
         is_length = any(re.search(LENGTHS, each.key[0]) for each in factors[:1])
         return (is_length and self.trace.step(self.name).paths and self._one_slip) or factors

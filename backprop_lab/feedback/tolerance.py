@@ -18,6 +18,7 @@ import numpy as np
 from backprop_lab.checks.rounding import FLOAT32, FLOAT64, ROUNDINGS, eps_of, terms_in
 from backprop_lab.feedback.answers import NoAnswerError, as_floats, read
 from backprop_lab.nn.layers import Array
+from backprop_lab.nn.lines import names_in
 from backprop_lab.step.trace import Trace
 
 DIGITS = 1e-11
@@ -189,6 +190,11 @@ class Comparison:
             return False
         sizes = as_floats(np.asarray(terms)).real
         return bool(self.agrees(answer, value, np.abs(value) + sizes).all())
+
+    def is_first_step_without(self, line: str) -> bool:
+        """Whether a line lacks what is remembered, which is 0 here: nobody can see that it is missing."""
+        zeros = [name for name, x in self.trace.problem.state.items() if line and not np.any(x)]
+        return any(name in names_in(self.trace.step(self.name).code) and name not in names_in(line) for name in zeros)
 
     def does_no_harm(self, value: Any) -> bool:
         """Whether another value happens to be the right one."""
