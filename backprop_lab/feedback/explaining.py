@@ -134,9 +134,10 @@ class Explaining:
 
     def _factors(self) -> list[Explanation]:
         """The right value times a common factor; in a program first a slip that makes it so, if it is a length."""
-        is_remembered = self.trace.owner(self.name) in self.trace.problem.state  # of which a count is no likely one
-        common = {} if is_remembered else common_factors(self.trace)
+        common = common_factors(self.trace)
         factors = [each for each in self._patterns() if each.key[0] in common]
+        if self.trace.owner(self.name) in self.trace.problem.state:  # what is remembered is hardly off by a count
+            factors = [each for each in factors if "number of" not in each.key[0]]
         is_length = any(re.search(LENGTHS, each.key[0]) for each in factors[:1])
         return (is_length and self.trace.step(self.name).paths and self._one_slip) or factors
 

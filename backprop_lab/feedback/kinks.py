@@ -23,6 +23,14 @@ LARGEST = r"\b{0}\.(?:max|min)\(|\b(?:max|min)\({0}\b"  # the largest number of 
 DRAWS = 8
 FAR = 1000  # times the rounding of a number: no rounding alone has moved it so far
 NEXT_TO_0 = 1e-200
+ANY_SLOPE = (
+    "the slope at a kink here: something is exactly 0 where a ReLU, or the like, has no slope. Any from that "
+    "on its left to that on its right will do, and yours is another than ours."
+)
+ROUNDING_DECIDES = (
+    "rounding here: a number before it is so near a kink (the 0 of a ReLU, or a tie for the largest) that "
+    "its last digits decide, and yours lies on the other side. So nobody can tell a right answer from a wrong one."
+)
 LARGE = 20_000  # numbers in all of a step, beyond which nobody waits for it
 
 
@@ -43,32 +51,16 @@ def at_a_kink(compared: Comparison) -> tuple[bool, tuple[str, ...], str] | None:
         takes_first = (np.abs(compared.answer - value) <= allowed).all()
         if takes_first and (np.abs(value - compared.right) > FAR * allowed).any():
             return True, (), f"{name} is right. Where numbers tie for the largest, it takes the first."
-    with suppress(Exception):
-        other = _a_little_above_0(trace, name)
-        low, high = np.fmin(other, compared.right), np.fmax(other, compared.right)
-        allowed = compared.allowed(np.fmax(np.abs(low), np.abs(high)), compared.terms)
-        within = (low - allowed <= compared.answer) & (compared.answer <= high + allowed)
-        if (within & (compared.right_cells | (high - low > FAR * allowed))).all():
-            message = (
-                f"{name} depends on the slope at a kink here: something is exactly 0 where a ReLU, or the like, has no "
-                "slope. Any from that on its left to that on its right will do, and yours is another than ours. Try "
-                "other numbers."
-            )
-            return False, ("kink",), message
     low = high = compared.right
-    with suppress(Exception):  # a line of your own may refuse such numbers
-        for draw in range(DRAWS):
-            value = _moved(trace, name, compared.coarsest, draw)
-            low, high = np.fmin(low, value), np.fmax(high, value)
+    for draw in (None, *range(DRAWS)):
+        with suppress(Exception):  # a line of your own may refuse such numbers
+            moved = _a_little_above_0(trace, name) if draw is None else _moved(trace, name, compared.coarsest, draw)
+            low, high = np.fmin(low, moved), np.fmax(high, moved)
             allowed = compared.allowed(np.fmax(np.abs(low), np.abs(high)), compared.terms)
             within = (low - allowed <= compared.answer) & (compared.answer <= high + allowed)
             if (within & (compared.right_cells | (high - low > FAR * allowed))).all():
-                message = (
-                    f"{name} depends on rounding here: a number before it is so near a kink (the 0 of a ReLU, "
-                    "or a tie for the largest) that its last digits decide, and yours lies on the other side. So "
-                    "nobody can tell a right answer from a wrong one. Try other numbers."
-                )
-                return False, ("kink",), message
+                why = ANY_SLOPE if draw is None else ROUNDING_DECIDES
+                return False, ("kink",), f"{name} depends on {why} Try other numbers."
     return None
 
 
