@@ -155,6 +155,17 @@ def test_another_slope_at_exactly_0_is_told_as_that_and_no_other_answer_is(at_0)
     assert check("dY1", t["dH1"], t).cause != ("kink",)
 
 
+@pytest.mark.parametrize("line", ["np.where(A > 0, A + 1, 0.0)", "(A > 0) * 1.0 + A"])
+def test_a_jump_at_exactly_0_is_no_kink_where_any_slope_would_do(line):
+    X, W = np.array([[1.0, -1.0], [2.0, 1.0]]), np.ones((2, 1))
+    t = trace(program(f"A = X @ W\nZ = {line}\nL = np.sum((Z - y)**2)", {"W": W}, {"X": X, "y": np.zeros((2, 1))}))
+    Z = t["Z"] + (t["A"] == 0)
+    for name, answer in (("Z", Z), ("dZ", 2 * Z)):
+        told = check(name, answer, t)
+        assert not told
+        assert "slope at a kink" not in str(told)
+
+
 @pytest.mark.parametrize(("lr", "kind"), [(1e-13, float), (1e-8, np.float32)])
 def test_a_parameter_that_has_not_moved_or_uphill_is_not_called_right_where_the_step_is_lost_in_rounding(lr, kind):
     t = trace(random_problem(3, 5, 3, 4, 2, lr=lr))

@@ -22,8 +22,7 @@ from backprop_lab.step.problem import Problem, check_seed
 from backprop_lab.step.random_problems import random_problem
 from backprop_lab.step.trace import Trace, trace
 
-QUESTIONS = 5
-SPACE = "______"
+QUESTIONS, SPACE = 5, "______"
 SAMPLES, LARGEST = 3, 12  # at most: samples, and numbers where something is to be computed
 HALF_A_CENT = 0.005 + 1e-9  # how far two decimals may be off: an exact half may be rounded either way
 RATE = 1.0  # only the sign of a step is asked for
@@ -53,7 +52,8 @@ class Question(NamedTuple):
             return replace(told, message=told.message.replace(", like Y1.", ", like H1."))  # which is on the sheet
         given: Any
         if isinstance(self.answer, str):
-            given = WRITTEN.get(SIGNS.get(text := str(answer).strip().lower(), typed_number(text)))
+            text = str(answer).strip().lower()
+            given = WRITTEN.get(SIGNS.get(text, typed_number(text)))
             fits = given is not None
         else:
             number = typed_number(answer) if isinstance(answer, str) and "," in answer else None

@@ -230,8 +230,7 @@ def _feedback(looked: Explaining, others: Sequence[Explaining] = ()) -> Feedback
     explained = looked.explained(others)
     if explained and explained[0].kind != "pattern":
         several = explained if explained[0].kind in ("mistake", "further-up") else explained[:1]
-        alike = (each for each in several if each.kind == several[0].kind)
-        causes = tuple(dict.fromkeys(cause for each in alike for cause in each.key))
+        causes = tuple(dict.fromkeys(cause for each in several for cause in each.key))
         return Feedback(False, causes, in_a_sentence(explained), where)
     if (decimals := compared.decimals) is not None:
         to = {0: "whole numbers", 1: "1 decimal"}.get(decimals, f"{decimals} decimals")

@@ -29,7 +29,7 @@ class Explanation(NamedTuple):
 
 
 def in_a_sentence(explained: list[Explanation]) -> str:
-    """Explanations of one kind in a sentence: all of them where several mistakes give the same, otherwise the first."""
+    """Explanations in a sentence: all of them where several mistakes give the same, otherwise the first."""
     first, sentences = explained[0], {each.sentence: each.kind for each in explained}
     if first.kind == "further-up":
         return f"It would follow from a slip further up: {'; or '.join(sentences)}."

@@ -34,6 +34,7 @@ from backprop_lab.nn.lines import NAMESPACE
 from backprop_lab.step.trace import Trace
 
 COUNT = re.compile(r"divided by .*(number of|len\(|shape\[)")
+MEAN = ("mean-for-sum",)  # of two samples it is as much as a 2 that was forgotten further up
 AS_IT_IS = MappingProxyType({"": 1.0})
 LARGE_STEP = 200_000  # numbers in all of a step, beyond which nobody waits for slips further up
 FEW = 1000  # numbers, which show whether a closer look is worth while
@@ -82,12 +83,9 @@ class Explaining:
         ):
             borne_out = [each for each in explanations() if all(other.bears_out(each) for other in others)]
             if borne_out and not all(one.compared.is_first_step_without(borne_out[0].line) for one in (self, *others)):
-                found = [each.key for each in borne_out]
-                above = (
-                    self._further_up() if found == [("mean-for-sum",)] else []
-                )  # of 2 samples, or a 2 forgotten there
-                above = [each for each in above if each.key not in found]
-                return borne_out + [each for each in above if all(other.bears_out(each) for other in others)]
+                above = self._further_up() if [each.key for each in borne_out] == [MEAN] else []
+                above = [each for each in above if each.key != MEAN and all(other.bears_out(each) for other in others)]
+                return borne_out + [each._replace(key=()) for each in above]  # told, and not taken for the cause
         here = ("zeros", "constant", "mask", "equal rows", "equal columns")
         return [each for each in self._patterns() if each.key[0] in here]
 

@@ -6,16 +6,18 @@ the line is run again. Where nothing is near a kink, that moves it by rounding a
 """
 
 import re
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from backprop_lab.checks.rounding import ROUNDINGS, terms_in
-from backprop_lab.feedback.tolerance import Comparison
+from backprop_lab.feedback.tolerance import NOBODY, Comparison
 from backprop_lab.nn.arrays import FLOATS
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.lines import evaluate
+from backprop_lab.nn.steps import Step
 from backprop_lab.step.trace import Trace, found_once
 
 KINKED = re.compile("[<>]|==|max|min|abs|where|clip|sign")  # in a line that may have one
@@ -29,7 +31,7 @@ ANY_SLOPE = (
 )
 ROUNDING_DECIDES = (
     "rounding here: a number before it is so near a kink (the 0 of a ReLU, or a tie for the largest) that "
-    "its last digits decide, and yours lies on the other side. So nobody can tell a right answer from a wrong one."
+    f"its last digits decide, and yours lies on the other side. {NOBODY}"
 )
 LARGE = 20_000  # numbers in all of a step, beyond which nobody waits for it
 
@@ -52,10 +54,11 @@ def at_a_kink(compared: Comparison) -> tuple[bool, tuple[str, ...], str] | None:
         if takes_first and (np.abs(value - compared.right) > FAR * allowed).any():
             return True, (), f"{name} is right. Where numbers tie for the largest, it takes the first."
     low = high = compared.right
-    for draw in (None, *range(DRAWS)):
+    is_of_a_slope = trace.step(name).phase not in ("forward", "loss")
+    for draw in (*[None] * is_of_a_slope, *range(DRAWS)):
         with suppress(Exception):  # a line of your own may refuse such numbers
-            moved = _a_little_above_0(trace, name) if draw is None else _moved(trace, name, compared.coarsest, draw)
-            low, high = np.fmin(low, moved), np.fmax(high, moved)
+            value = _a_little_above_0(trace, name) if draw is None else _moved(trace, name, compared.coarsest, draw)
+            low, high = np.fmin(low, value), np.fmax(high, value)
             allowed = compared.allowed(np.fmax(np.abs(low), np.abs(high)), compared.terms)
             within = (low - allowed <= compared.answer) & (compared.answer <= high + allowed)
             if (within & (compared.right_cells | (high - low > FAR * allowed))).all():
@@ -66,15 +69,17 @@ def at_a_kink(compared: Comparison) -> tuple[bool, tuple[str, ...], str] | None:
 
 @found_once
 def _a_little_above_0(trace: Trace, name: str) -> Array:
-    """What the line gives if what is exactly 0 where it enters a kink were a little above it."""
-    values: dict[str, Any] = dict(trace.given)
-    for step in trace.steps:
-        value = np.asarray(evaluate(step.code, values))
-        if step.name == name:
-            break
-        is_moved = value.dtype.kind in FLOATS and not KINKED.search(step.code)
-        values[step.name] = np.where(value == 0, NEXT_TO_0, value) if is_moved else value
-    return value
+    """What the line gives if what is exactly 0 where it enters a kink were a little above it.
+
+    Raises ValueError where it enters a jump: a value of the forward pass is another then, and has no slope to choose.
+    """
+
+    def moved(step: Step, value: Array, _: Mapping[str, Any]) -> Array:
+        if step.phase in ("forward", "loss") and not np.allclose(value, step.value, equal_nan=True):
+            raise ValueError(f"{step.name} jumps")
+        return value if KINKED.search(step.code) else np.where(value == 0, NEXT_TO_0, value)
+
+    return _run_again(trace, name, moved)
 
 
 @found_once
@@ -84,21 +89,30 @@ def _moved(trace: Trace, name: str, eps: float, seed: int, only_equal: tuple[str
     Or after each number of some values has been lowered a little, the later the more: then the first of equal ones is
     the largest, and a 0 of a ReLU stays off.
     """
-    terms, rng = terms_in(trace), np.random.default_rng(seed)
+    terms, rng, by = terms_in(trace), np.random.default_rng(seed), ROUNDINGS * eps
+
+    def moved(step: Step, value: Array, values: Mapping[str, Any]) -> Array:
+        if step.name in only_equal:
+            lower: Array = by * np.max(np.abs(value)) * np.arange(value.size).reshape(value.shape) / value.size
+            return value - lower
+        if only_equal:
+            return value
+        operands = np.concatenate([[0.0], *(np.ravel(values[each]) for each in step.operands)])
+        rounds = ~_are_among(value, operands)  # a maximum or a mask moves nothing
+        rounding: Array = by * rng.uniform(-1, 1, value.shape) * rounds * terms[step.name].terms
+        return value + rounding
+
+    return _run_again(trace, name, moved)
+
+
+def _run_again(trace: Trace, name: str, moved: Callable[[Step, Array, Mapping[str, Any]], Array]) -> Array:
+    """What the line gives where each value before it is `moved`, given its step and the values before that."""
     values: dict[str, Any] = dict(trace.given)
     for step in trace.steps:
         value = np.asarray(evaluate(step.code, values))
         if step.name == name:
             break
-        if value.dtype.kind in FLOATS:
-            by = ROUNDINGS * eps
-            if step.name in only_equal:
-                value = value - by * np.max(np.abs(value)) * np.arange(value.size).reshape(value.shape) / value.size
-            elif not only_equal:
-                operands = np.concatenate([[0.0], *(np.ravel(values[each]) for each in step.operands)])
-                rounds = ~_are_among(value, operands)  # a maximum or a mask moves nothing
-                value = value + by * rng.uniform(-1, 1, value.shape) * rounds * terms[step.name].terms
-        values[step.name] = value
+        values[step.name] = moved(step, value, values) if value.dtype.kind in FLOATS else value
     return value
 
 
