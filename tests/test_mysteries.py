@@ -107,11 +107,11 @@ def test_a_mystery_understands_the_words_of_a_mistake_and_the_line_that_one_susp
     assert "fits several" in several
     assert [name for name in MISTAKES if name in several] == ["transpose-forgotten", "result-transposed"]
     for mistake in MISTAKES.values():
-        assert solve(5, f" {mistake.name.upper()} ") == solve(5, mistake.name) == solve(5, mistake)
-        assert solve(5, mistake.title) == solve(5, mistake.title.upper())
-        spaced = mistake.name.replace("-", " ")
+        named, titled = solve(5, mistake.name), solve(5, mistake.title)
+        assert solve(5, f" {mistake.name.upper()} ") == solve(5, mistake) == named
+        assert solve(5, mistake.title.upper()) == titled
         if mistake.name not in SAID_ALIKE:
-            assert solve(5, mistake.title) == solve(5, spaced) == solve(5, mistake.name), mistake.name
+            assert solve(5, mistake.name.replace("-", " ")) == titled == named, mistake.name
     for name, possible in SAID_ALIKE.items():
         assert str(solve(5, MISTAKES[name].title)).startswith(f"Taken as {possible}. Not this one: ")
 
@@ -136,6 +136,24 @@ def test_words_mean_what_they_say_in_their_order_and_what_can_occur_here(name):
     t = trace(mystery(1).problem)
     for typed in READINGS[name]:
         assert meant_by(typed, t) == [name], typed
+
+
+def test_of_what_goes_by_one_name_that_of_the_wrong_line_is_meant():
+    t = trace(mystery(1).problem)
+    for typed in ("sign flipped", "Wrong sign", "minus forgotten"):
+        assert meant_by(typed, t, wrong="W2_new") == ["plus-for-minus"], typed
+        assert meant_by(typed, t, wrong="dy_pred") == ["sign-flipped"], typed
+    assert meant_by("squared", t, wrong="dy_pred") == ["loss-for-gradient"]
+    assert meant_by("W2_new instead of W2", t) == meant_by("new weights", t) == ["updated-weights"]
+
+
+def test_what_is_in_place_of_what_is_not_taken_the_other_way_round():
+    t = trace(mystery(1).problem)
+    assert meant_by("loss instead of the gradient", t) == ["loss-for-gradient"]
+    swapped = [name.split("-for-") for name in MISTAKES if "-for-" in name]
+    assert len(swapped) > 15
+    for one, other in swapped:
+        assert f"{one}-for-{other}" not in meant_by(f"{other} for {one}", t)
 
 
 def test_words_mean_first_what_can_be_done_wrong_in_the_line_that_is_suspected():

@@ -17,34 +17,37 @@ from backprop_lab.step.trace import Trace
 LEFT_OUT = re.compile(r"\b(left out|forgot|forgotten|forget|forgets|missing|without|omitted|no)\b")  # said as one word
 IN_PLACE_OF = re.compile(r"\b(?:for|instead of|in place of|where|as)\b")  # what stands before it was written
 FILLERS = {"a", "an", "the", "of", "in", "on", "is", "was", "are", "it", "its", "my", "i", "have", "used", "meant"}
-AS_WORDS = {"w": "weights", "b": "weights", "dw": "gradient", "db": "gradient"}  # where one is in place of another
+AS_WORDS = {"w": "weights", "b": "weights", "dw": "gradient", "db": "gradient", "w_new": "new", "b_new": "new"}
 WHOLE = 3  # letters: a shorter word begins no other
 Sides = tuple[set[str], set[str]]  # the words before and after what says that one is in place of another; or all, twice
 
 
-def meant_by(typed: str, right: Trace, place: str | None = None) -> list[str]:
+def meant_by(typed: str, right: Trace, place: str | None = None, wrong: str | None = None) -> list[str]:
     """The mistakes that a text may mean: by name or title, or by words of these, or their beginnings, in any order.
 
     Those that can be made in the line `place`, or else in the step, come first, and among them those that the words say
-    in full.
+    in full. Of several that go by one name, such as "sign flipped", the one that can be made in the line `wrong` is
+    meant.
     """
     if typed.strip().lower() in MISTAKES:
         return [typed.strip().lower()]
     words = _sides(typed)
     if len("".join(words[0] | words[1])) < 2 or typed.strip(" .!").lower() in ("no", "not"):
         return []
-    named = [name for name, mistake in MISTAKES.items() if names(typed, mistake)]
-    told = {name: (_sides(name), _sides(mistake.title)) for name, mistake in MISTAKES.items()}
-    all_of = [name for name, each in told.items() if any(_fit(words, one) and _fit(one, words, True) for one in each)]
-    some_of = [name for name, (one, other) in told.items() if _fit(words, (one[0] | other[0], one[1] | other[1]))]
+    named = [name for name, mistake in MISTAKES.items() if _plain(typed) in map(_plain, _called(mistake))]
+    told = {name: _told(mistake, in_order=words[0] != words[1]) for name, mistake in MISTAKES.items()}
+    all_of = [
+        name for name, (_, each) in told.items() if any(_fit(words, one) and _fit(one, words, True) for one in each)
+    ]
+    some_of = [name for name, (each, _) in told.items() if _fit(words, each)]
     ways = (named, all_of) if named else (all_of, some_of)
+    place = place or (wrong if named else None)
     return next(filter(None, (*(_possible(each, right, place) for each in ways), *ways)), [])
 
 
 def names(typed: str, mistake: Mistake) -> bool:
     """Whether a text is the name or the title of a mistake, whatever its capitals, spaces and hyphens."""
-    return any(typed.lower().replace("-", " ").split() == each.lower().replace("-", " ").split()
-               for each in (mistake.name, mistake.title))  # fmt: skip
+    return _plain(typed) in (_plain(mistake.name), _plain(mistake.title))
 
 
 def line_in(typed: Any, right: Trace) -> str | None:
@@ -107,6 +110,25 @@ def _possible(found: list[str], right: Trace, place: str | None) -> list[str]:
     return here or [name for name in found if any(MISTAKES[name].wrong_line(right, each) for each in steps)]
 
 
+def _called(mistake: Mistake) -> list[str]:
+    return [mistake.name, mistake.title, *filter(None, mistake.also.split(" | "))]
+
+
+def _plain(text: str) -> list[str]:
+    return text.lower().replace("-", " ").split()
+
+
+def _told(mistake: Mistake, in_order: bool) -> tuple[Sides, list[Sides]]:
+    """The words of a mistake's name and title together, and of each that it is called.
+
+    If a guess is `in_order`, as it says what is in place of what, so are they where any of them says so.
+    """
+    told = [_sides(each) for each in _called(mistake)]
+    ordered = [each for each in told if each[0] != each[1]] if in_order else []
+    own = [each for each in told[:2] if each in ordered] or told[:2]
+    return (set[str]().union(*(each[0] for each in own)), set[str]().union(*(each[1] for each in own))), ordered or told
+
+
 def _sides(text: str) -> Sides:
     """The words of a text before and after what says that one is in place of the other."""
     plain = LEFT_OUT.sub("forgotten", text.lower().replace("-", " "))
@@ -117,7 +139,7 @@ def _sides(text: str) -> Sides:
     ]
     if len(words) == 1:
         return words[0], words[0]
-    one, other = ({AS_WORDS.get(word.rstrip("0123456789"), word) for word in side} for side in words)
+    one, other = ({AS_WORDS.get(re.sub(r"\d", "", word), word) for word in side} for side in words)
     return one, other
 
 

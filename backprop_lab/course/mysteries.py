@@ -110,7 +110,7 @@ def solve(
     typed = mistake.name if isinstance(mistake, Mistake) else mistake
     place = alike(name_of(line), [step.name for step in right.steps])
     code = line_in(typed, right)
-    meant = meant_by(typed, right, place) if code is None and isinstance(typed, str) else []
+    meant = meant_by(typed, right, place, name) if code is None and isinstance(typed, str) else []
     if cannot_be_read := unread(typed, code is not None, meant, line, place, right):
         return Feedback(False, *cannot_be_read)
     if place == name and mistake is None:
@@ -188,7 +188,12 @@ def _open(number: Any, seed: Any, difficulty: Any, problem: Any = None) -> tuple
         raise ValueError(f"there are mysteries 1 to {len(CASES)}; got {number!r}: {DRAWN} draws others")
     if difficulty is not None:
         raise ValueError(f"mystery {number} has no difficulty; with a seed, another is drawn: {DRAWN}")
-    given, hidden = CASES[int(number)]
+    return _case(int(number))
+
+
+@lru_cache(maxsize=len(CASES))
+def _case(number: int) -> tuple[Trace, str, Mistake]:
+    given, hidden = CASES[number]
     name, mistake = codecs.decode(hidden, ROT13).split()
     return trace(random_problem(**given)), name, MISTAKES[mistake]
 

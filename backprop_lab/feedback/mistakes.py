@@ -41,14 +41,14 @@ REFUSED = TypeError, ValueError, AttributeError, IndexError, ArithmeticError  # 
 class Mistake:
     """One mistake: what it is called, what causes it, its symptom on the board, and the lines that make it.
 
-    `title` is for a menu, `resembles` completes "This looks like ...". `lines` has, for each kind of layer or loss and
-    each of its results, the wrong line that takes the right one's place, or several ways to write it, of which the
-    first is planted; for `GradientDescent` and "new" it is the line of a parameter after the update. Of what a penalty
-    or a decay adds to the line of another, `(L2, "dp")` in the gradients, `(L2, "L")` in the loss and
-    `(Optimizer, "decay")`, it is the part that is wrong, "" if it is missing. `rules` are for gradients that were
-    derived: a rule of differentiation, the form of a part that it has written, and the ways to write that wrong. In
-    `resembles`, `{line}` is the wrong line. Planted, it is applied everywhere unless `once`: then at the first
-    gradient. If it is `handed`, a function makes it only with values that it asks for.
+    `title` is for a menu, `resembles` completes "This looks like ...", `also` is what else people call it, with |
+    between. `lines` has, for each kind of layer or loss and each of its results, the wrong line that takes the right
+    one's place, or several ways to write it, of which the first is planted; for `GradientDescent` and "new" it is the
+    line of a parameter after the update. Of what a penalty or a decay adds to the line of another, `(L2, "dp")` in the
+    gradients, `(L2, "L")` in the loss and `(Optimizer, "decay")`, it is the part that is wrong, "" if it is missing.
+    `rules` are for gradients that were derived: a rule of differentiation, the form of a part that it has written, and
+    the ways to write that wrong. In `resembles`, `{line}` is the wrong line. Planted, it is applied everywhere unless
+    `once`: then at the first gradient. If it is `handed`, a function makes it only with values that it asks for.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Mistake:
     lines: Mapping[tuple[type, str], str | tuple[str, ...]]
     once: bool = False
     handed: bool = False
+    also: str = ""
     rules: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 
     def _ways_at(self, line: Any) -> tuple[str, ...]:
