@@ -176,3 +176,11 @@ def test_a_parameter_that_has_not_moved_or_uphill_is_not_called_right_where_the_
     for right in (t["W1"] - lr * t["dW1"], -(lr * t["dW1"] - t["W1"])):
         assert check("W1_new", right, t)
         assert check("W1_new", right.astype(kind), t), "the nearest that there is"
+
+
+@pytest.mark.parametrize("lr", np.geomspace(1e-10, 1e-6, 20).tolist())
+def test_a_step_that_is_computed_in_single_precision_is_right_however_little_of_it_is_left(lr):
+    for seed in range(10):
+        t = trace(random_problem(seed, 3, 2, 2, 1, lr=lr))
+        single = {name: np.float32(t[name]) for name in ("W1", "dW1", "lr")}
+        assert check("W1_new", single["W1"] - single["lr"] * single["dW1"], t)

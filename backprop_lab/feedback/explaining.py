@@ -81,13 +81,17 @@ class Explaining:
             self._patterns,
             self._unlikely,
         ):
-            borne_out = [each for each in explanations() if all(other.bears_out(each) for other in others)]
-            if borne_out and not all(one.compared.is_first_step_without(borne_out[0].line) for one in (self, *others)):
+            if borne_out := [each for each in explanations() if self._is_borne_out(each, others)]:
                 above = self._further_up() if [each.key for each in borne_out] == [MEAN] else []
                 above = [each for each in above if each.key != MEAN and all(other.bears_out(each) for other in others)]
                 return borne_out + [each._replace(key=()) for each in above]  # told, and not taken for the cause
         here = ("zeros", "constant", "mask", "equal rows", "equal columns")
         return [each for each in self._patterns() if each.key[0] in here]
+
+    def _is_borne_out(self, it: Explanation, others: Sequence["Explaining"]) -> bool:
+        """Whether all others bear an explanation out, and it lacks no more than what is remembered, where that is 0."""
+        lacks_no_more = all(each.compared.is_first_step_without(it.line) for each in (self, *others))
+        return not lacks_no_more and all(other.bears_out(it) for other in others)
 
     def _under_its_line(self, others: Sequence["Explaining"]) -> list[Explanation]:
         """What explains the answer for the gradient whose name is all of this line, as in dy_pred = dE."""
@@ -140,8 +144,7 @@ class Explaining:
         return (is_length and self.trace.step(self.name).paths and self._one_slip) or factors
 
     @property
-    def _is_small(self) -> bool:
-        """Whether there is time for some hundred lines."""
+    def _is_small(self) -> bool:  # so that there is time for some hundred lines
         return self.compared.right.size <= LARGE
 
     @property

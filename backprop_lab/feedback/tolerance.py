@@ -8,6 +8,7 @@ A cell is also right if it is what NumPy prints of the value, to eight decimals,
 and a float32 or float16 is right if it is the nearest to the value.
 """
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -145,7 +146,7 @@ class Comparison:
                 f"{self.name} is nothing but rounding here: larger numbers cancel, and what is left is no larger than "
                 f"{digits}. {NOBODY} Start from an earlier iteration."
             )
-        is_nearest = self.digits is not None or (self.answer == self.nearest).all()
+        is_nearest = self.digits is not None or any(np.array_equal(self.answer, each) for each in self._nearest)
         old = np.asarray(self.right if is_nearest else self.base)
         if old.shape == self.right.shape and np.any(old != self.right):
             is_nearer = np.sum(np.abs(self.answer - old)) <= np.sum(np.abs(self.answer - self.right))
@@ -153,6 +154,14 @@ class Comparison:
                 step = f"The step from {self.trace.owner(self.name)} to {self.name}"
                 return f"{step} is lost in the rounding of your answer. {NOBODY} Take a larger learning rate."
         return ""
+
+    @property
+    def _nearest(self) -> Iterator[Array]:
+        """The right value in the answer's precision, and what the line of an update gives in single precision."""
+        yield self.nearest
+        if self.eps == FLOAT32 and self.trace.role(self.name) == "new":
+            step = self.trace.step(self.name)
+            yield self.trace.evaluate(step.code, **{each: np.float32(self.trace[each]) for each in step.operands})
 
     def agrees(self, answer: Array, value: Array, terms: Array) -> Array:
         """Which cells of `answer` are those of `value` within the rounding of all terms of a cell."""
