@@ -392,8 +392,8 @@ def test_the_code_that_is_shown_calls_a_function_by_its_name():
         return p["W"] ** 2
 
     found = diagnose(my_loss, {"W": 3.0}, {"W": 7.0})
-    assert found["W"].sentence == "wrong: dW[] is 7, and should be 6"
-    assert "To see for yourself, the slope of your loss at W[], where `parameters` are yours:" in repr(found)
+    assert found["W"].sentence == "wrong: dW is 7, and should be 6"
+    assert "To see for yourself, the slope of your loss at W, where `parameters` are yours:" in repr(found)
     *before, last = found["W"].code.splitlines()
     exec("\n".join(before), scope := {"np": np, "my_loss": my_loss, "parameters": {"W": 3.0}})
     assert np.isclose(eval(last, scope), 6)
@@ -604,7 +604,7 @@ def test_corners_of_the_loss_are_untold_and_never_called_wrong():
     assert shrunk.ok is not False
 
 
-@pytest.mark.parametrize("size", [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-9])
+@pytest.mark.parametrize("size", [1e-2, 1e-3, 1e-4, 1e-5, 3e-6, 1e-6, 1e-7, 1e-9])
 def test_right_gradients_of_tiny_weights_and_zero_biases_are_never_called_wrong_and_wrong_ones_are(size):
     """A move that is large beside the weights takes all ReLUs across their corners, which then no longer show."""
     for seed in range(count(60, 12)):
@@ -624,7 +624,7 @@ def test_right_gradients_of_tiny_weights_and_zero_biases_are_never_called_wrong_
         wrong = diagnose(alone(loss), parameters, [gradient / 2 for gradient in loss(**parameters)[1:]])
         assert wrong.ok is False, (seed, wrong)
         assert not any(verdict.ok for verdict in wrong.values()), (seed, wrong)
-        assert all(verdict.ok is False for verdict in wrong.values()) or size < 1e-6, (seed, wrong)
+        assert all(verdict.ok is False for verdict in wrong.values()) or size < 3e-6, (seed, wrong)
 
 
 def large(loss_only=True, seed=0):
@@ -724,6 +724,7 @@ REFUSED = {
     "it returns an array of shape (2, 2)": (lambda W: W, {"W": W}, {"W": W}),
     "your loss returns nothing: put `return` in front of it": (lambda W: None, {"W": W}, {"W": W}),
     "give the gradients as a dictionary, such as {'dW': dW}": (lambda W: np.sum(W), {"W": W}, None),
+    "or a list of 2; got a ndarray": (lambda W, b: np.sum(W) + b, {"W": W, "b": 1.0}, W),
     "no gradient of W: call it dW or W; got V": (lambda W: np.sum(W), {"W": W}, {"V": W}),
     "no gradient of W: call it dW or W; got none": (lambda W: np.sum(W), {"W": W}, {}),
     "your loss stopped with SystemExit: 3. It was given W (2, 2)": (
@@ -808,6 +809,16 @@ def test_a_gradient_that_check_cannot_read_is_told_in_its_words_beside_the_other
     found = diagnose(lambda W, b: np.sum(W) + b, {"W": W, "b": 1.0}, {"W": W, "b": gradient})
     assert (found["W"].ok, found["b"].ok, found.ok) == (True, None, None)
     assert f"b: cannot be told: {sentence}" in str(found["b"])
+
+
+def test_a_single_number_has_no_brackets():
+    def loss(W, b):
+        return np.sum(W**2) + b**2
+
+    for wrong, said in ((3.1, "b: wrong: db is 3.1, and should be 4."), (np.nan, "b: wrong: nan, and the loss")):
+        told = str(diagnose(loss, {"W": np.ones(2), "b": 2.0}, {"W": 2 * np.ones(2), "b": wrong}))
+        assert said in told
+        assert "[]" not in told
 
 
 def test_a_loss_that_is_not_finite_cannot_be_told():

@@ -22,6 +22,7 @@ from backprop_lab.homework.loss import OwnLoss
 from backprop_lab.homework.mending import Change, Measured, Mending, shape_in_update
 from backprop_lab.homework.resemblance import resemblance
 from backprop_lab.homework.slopes import DIRECTIONS, Slopes, ways
+from backprop_lab.nn.arrays import cell, first_true
 from backprop_lab.nn.layers import Array
 from backprop_lab.step.number_format import at_most, listed, plain, told_apart
 
@@ -104,7 +105,7 @@ class Diagnosis(Mapping[str, Verdict]):
             makes = f"makes {listed(self.in_vain)} right: more than one may be wrong, or a term is missing"
             lines.append(f"No change of a single line that was tried {makes}.")
         if shown := next((verdict for verdict in self.values() if verdict.code), None):
-            where = f"{shown.name}{[*(shown.where or ())]}, where `parameters` are yours"
+            where = f"{cell(shown.name, shown.where or ())}, where `parameters` are yours"
             lines += [f"To see for yourself, the slope of your loss at {where}:", shown.code]
         return "\n".join([*lines, f"({self.calls:,} calls to your loss)"])
 
@@ -239,8 +240,9 @@ class _Judge:
         if own.varies:
             return Verdict(name, None, VARIES.format(plain(own.value, 6), plain(own.value + own.changes, 6)))
         if not np.isfinite(self.given).all():
-            where = tuple(map(int, np.argwhere(~np.isfinite(self.given))[0]))
-            return Verdict(name, False, f"wrong: {self.given[where]} at {[*where]}, and the loss is finite", where)
+            where = first_true(~np.isfinite(self.given))
+            at = f" at {[*where]}" * bool(where)
+            return Verdict(name, False, f"wrong: {self.given[where]}{at}, and the loss is finite", where)
         if not self.ways:
             return Verdict(name, False, f"wrong: {self.of_another(of_all) or self._of_another_shape()}")
         if all(slope.still for slope in found.found):
@@ -273,7 +275,7 @@ class _Judge:
             seen = f"if it is {how}, no error is seen" if how else "no error is seen"
             return UNSEEN.format(seen, at_most(self.found.most_off(gradient)), MOST)
         untold = self.found.untold(gradient)
-        count, first = int(np.sum(untold)), [*map(int, np.argwhere(untold.reshape(self.at.shape))[0])]
+        count, first = int(np.sum(untold)), [*first_true(untold.reshape(self.at.shape))]
         which = "" if count == untold.size else f" for {count:,} of its {untold.size:,} numbers, the first at {first}"
         why = "rounding leaves too few digits of the slope there"
         if any(slope.corner for slope in self.found.found):
@@ -316,5 +318,5 @@ class _Judge:
             return Verdict(name, False, f"wrong: {looks or 'it does not fit the slopes along random directions'}")
         where = tuple(map(int, np.unravel_index(cells[0], self.at.shape)))
         right, yours = told_apart((slope := singly.best(cells[0])).slope, gradient[where])
-        cell = f"d{name}{'.T' * bool(how)}{[*where]} is {yours}, and should be {right}"
-        return Verdict(name, False, f"wrong: {looks or count + cell}", where, own.code(name, where, slope.h))
+        seen = f"{cell(f'd{name}' + '.T' * bool(how), where)} is {yours}, and should be {right}"
+        return Verdict(name, False, f"wrong: {looks or count + seen}", where, own.code(name, where, slope.h))

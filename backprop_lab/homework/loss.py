@@ -35,7 +35,8 @@ SPELLED = ("d{0}", "{0}", "d_{0}", "grad_{0}", "{0}_grad", "g{0}", "g_{0}", "dL_
 class Slope(NamedTuple):
     """A derivative of the loss along one move of size `h`, and how far it can be off.
 
-    `corner` says that the loss has a corner there, `still` that it has not changed at all.
+    `corner` says that the loss has a corner there, `still` that it has not changed at all; `bend` is by how much the
+    slope behind differs from that before.
     """
 
     slope: float
@@ -43,6 +44,7 @@ class Slope(NamedTuple):
     corner: bool
     still: bool
     h: float
+    bend: float
 
     @property
     def is_sharp(self) -> bool:
@@ -125,7 +127,9 @@ class OwnLoss:
         inexact = 4 * FLOAT64 * self.unit(name) / h * abs(half_slope)  # a number that is moved is rounded, too
         doubt = abs(slope - half_slope) + jump + rounded + inexact
         doubt = doubt if np.isfinite(doubt) else np.inf
-        return Slope(half_slope, doubt, jump > max(2 * rounded, 0.1 * abs(bend)), {*moved} == {self.value}, h)
+        return Slope(
+            half_slope, doubt, jump > max(2 * rounded, 0.1 * abs(bend)), {*moved} == {self.value}, h, half_bend
+        )
 
     def penalty(self, name: str) -> float | None:
         """The slope of a penalty on a parameter, such as 0.2 for 0.1 * np.sum(W1**2); None if it cannot be seen.
@@ -197,7 +201,7 @@ class OwnLoss:
         if isinstance(gradients, list | tuple) and len(gradients) == len(names):
             return dict(zip(names, gradients, strict=True))
         wanted = f"a dictionary, such as {{'d{names[0]}': d{names[0]}}}"
-        if gradients is None or gradients == ():
+        if gradients is None or several == ():
             raise ValueError(f"give the gradients as {wanted}, or let the loss return (loss, gradients)")
         got = f"{len(gradients)}" if isinstance(gradients, list | tuple) else a_kind(gradients)
         raise ValueError(f"the gradients are {wanted}, or a list of {len(names)}; got {got}")

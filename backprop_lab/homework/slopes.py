@@ -14,6 +14,7 @@ ROUNDINGS = 64  # of its largest number are allowed for in a gradient
 DIRECTIONS, CERTAIN = 7, 13  # no error is more than so many times the largest of 7 projections, but in 3 cases in 1e9
 CONFIRMED = 4  # numbers that seem wrong are looked at with another step before the rest is believed
 FARTHEST = 0.1  # of the size of a parameter: a move that is larger counts only where it leaves no doubt
+SAFE, SEVERAL = 0.01, 16  # of that size: a move that hardly meets a corner; how many of them go into an average
 SHARP = 1e-7  # relative to a slope: so near is what has been found to give it
 CLEAR = 30  # times what is allowed: a difference that is worth a name
 ENOUGH = 4  # more slopes than numbers that are fitted, or it would be no wonder
@@ -37,18 +38,32 @@ class Slopes:
         if not self.directions:
             self.found = [self.best(at, LEAST * self.largest, slope) for at, slope in enumerate(self.found)]
         suspicious = np.flatnonzero(self.wrong(gradient)).tolist()
-        for at in suspicious[:CONFIRMED]:  # two corners, one to each side, may hide each other
-            again, before = self.one(at, STEPS[2]), self.found[at]
-            if abs(again.slope - before.slope) > again.doubt + before.doubt:
-                self.found = [
-                    each._replace(doubt=np.inf) if at in suspicious else each for at, each in enumerate(self.found)
-                ]
-                break
+        looked_at, seem_right = suspicious[:CONFIRMED], False  # two corners, one to each side, may hide each other
+        for at in looked_at:
+            before = self.found[at]
+            if before.h > 2 * SAFE * self.own.size(self.name):
+                self.found[at] = self.averaged(at)
+            else:
+                again = self.one(at, STEPS[2])
+                seem_right |= abs(again.slope - before.slope) > again.doubt + before.doubt
+        if seem_right or not self.wrong(gradient)[looked_at].any():
+            for at in suspicious:
+                self.found[at] = self.found[at]._replace(doubt=np.inf)
 
     def one(self, at: int, step: float = STEPS[0]) -> Slope:
         """The slope along one move."""
         move = self.directions[at] if self.directions else np.eye(1, self.at.size, at)
         return self.own.slope(self.name, move.reshape(self.at.shape), step)
+
+    def averaged(self, at: int) -> Slope:
+        """The slope along one move, as small steps have it on average, in which rounding counts for less.
+
+        It is no proof, as rounding may be off to one side: it bears out what a larger step has found, or does not.
+        """
+        most = SAFE * self.own.size(self.name) / self.own.unit(self.name)
+        tried = [self.one(at, step) for step in np.linspace(most / 2, most, SEVERAL)]
+        slopes, bend = [each.slope for each in tried], abs(np.mean([each.bend for each in tried]))
+        return tried[0]._replace(slope=float(np.mean(slopes)), doubt=float(2 * np.std(slopes) + bend))
 
     def best(self, at: int, least: float = 0.0, first: Slope | None = None) -> Slope:
         """The slope along one move; by other steps, too, as long as there is doubt, and more than the `least`."""
@@ -78,23 +93,19 @@ class Slopes:
     def along(self, gradient: Array) -> Array:
         """What an array of derivatives comes to along each move."""
         flat = gradient.ravel()
-        along: Array = np.stack(self.directions) @ flat if self.directions else flat
-        return along
+        return np.asarray(np.stack(self.directions) @ flat if self.directions else flat)
 
     def rounding(self, gradient: Array) -> Array:
         """How much of that may be the gradient's own rounding."""
         sizes = np.array([np.linalg.norm(each) for each in self.directions]) if self.directions else 1.0
-        rounding: Array = (
-            ROUNDINGS * self.eps * float(np.max(np.abs(gradient))) * np.broadcast_to(sizes, len(self.found))
-        )
-        return rounding
+        one = ROUNDINGS * self.eps * float(np.max(np.abs(gradient)))
+        return np.asarray(one * np.broadcast_to(sizes, len(self.found)))
 
     def wrong(self, gradient: Array) -> Array:
         """Along which moves a gradient is off by more than doubt and rounding."""
         along, slopes = self.along(gradient), self.slopes
         near = self.doubt + AGREES * np.maximum(np.abs(along), np.abs(slopes)) + self.rounding(gradient)
-        wrong: Array = (np.abs(along - slopes) > near) & ~np.array([each.corner for each in self.found], bool)
-        return wrong
+        return np.asarray((np.abs(along - slopes) > near) & ~np.array([each.corner for each in self.found], bool))
 
     def untold(self, gradient: Array) -> Array:
         """Of which numbers it cannot be told whether they are right, where no move shows that one is wrong."""
@@ -115,8 +126,7 @@ class Slopes:
 
     def allowed(self, gradient: Array, factor: float = 1.0) -> Array:
         """By how much each slope may differ from what is made of a gradient."""
-        allowed: Array = 2 * self.doubt + SHARP * np.abs(self.slopes) + abs(factor) * self.rounding(gradient)
-        return allowed
+        return np.asarray(2 * self.doubt + SHARP * np.abs(self.slopes) + abs(factor) * self.rounding(gradient))
 
     def tells(self, gradient: Array) -> bool:
         """Whether there is more than doubt."""
