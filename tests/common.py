@@ -132,6 +132,13 @@ def covers(some, others, by=1e-9):
     return across & down
 
 
+def places_in(layout):
+    """Where each box of a board lies, with the name above it, the loss and the scales: (left, top, right, bottom)."""
+    label = 1.05 * layout.font
+    places = [(box.x, box.y - label, box.x + box.width, box.y + box.height) for box in layout.boxes.values()]
+    return np.array(places + [(x, y, x + w, y + h) for x, y, w, h in filter(None, (layout.loss, layout.scales))])
+
+
 def contrast(*colours):
     """How well two colours can be told apart, as WCAG 2 defines it."""
     rgb = np.array([mpl.colors.to_rgb(colour) for colour in colours])

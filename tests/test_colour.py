@@ -2,11 +2,12 @@
 
 import base64
 import re
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from common import count, covers, pixels, plain, with_numbers
+from common import count, covers, pixels, places_in, plain, with_numbers
 from hypothesis import example, given
 from hypothesis import strategies as st
 from own_parts import BinaryCrossEntropy, BinaryCrossEntropyOnScores
@@ -89,15 +90,25 @@ def says_too_little(place):
     return found
 
 
+@cache
+def trained_for_100():
+    """Of each problem: what says too little at some iterations, where scales are renewed, and the losses."""
+    found = {}
+    for name, problem in all_problems(200).items():
+        stepper, little, renewed = Stepper(problem), [], []
+        for iteration in range(101):
+            stepper.go(iteration=iteration)
+            if iteration in (0, 10, 100) and (said := says_too_little(stepper.place)):
+                little.append((iteration, *said))
+            renewed += [bool(stepper.place.renewed)] * (iteration > 0)
+        found[name] = little, renewed, np.array(stepper.losses)
+    return found
+
+
 def test_colours_say_something_of_every_problem_however_long_it_has_trained():
     """Of the finite cells that are beyond their rounding, under 25 % are grey, and under 5 % as dark as can be."""
-    bad, problems = {}, all_problems(200)
-    for name, problem in problems.items():
-        stepper = Stepper(problem)
-        for iteration in (0, 10, 100):
-            stepper.go(iteration=iteration)
-            if found := says_too_little(stepper.place):
-                bad.setdefault(name, []).append((iteration, *found))
+    problems = trained_for_100()
+    bad = {name: little for name, (little, _, _) in problems.items() if little}
     print(f"{len(problems)} problems, {len(bad)} with colours that say too little: {bad or 'none'}")  # noqa: T201
     assert len(bad) <= 0.03 * len(problems)
     assert not bad.keys() & {*STARTS, "on a sigmoid", "on scores"}
@@ -128,21 +139,13 @@ def test_a_running_mean_has_the_colours_of_values_in_this_step_and_the_next_and_
         t = trace(program(lines, {"W": np.ones((3, 2))}, given, optimizer=optimizer))
         assert (kinds_of(t)["running"], kinds_of(t)["running_new"]) == ("values", "values")
         for width, height in ((980, 440), (930, 345), (1000, np.inf)):
-            found = place_matrices(t, width, height)
-            beside, label = (b for b in (found.scales, found.loss) if b), 1.05 * found.font
-            places = [(x, y, x + w, y + h) for x, y, w, h in beside]
-            places += [(b.x, b.y - label, b.x + b.width, b.y + b.height) for b in found.boxes.values()]
-            assert np.array_equal(covers(np.array(places), np.array(places)), np.eye(len(places)))
+            places = places_in(place_matrices(t, width, height))
+            assert np.array_equal(covers(places, places), np.eye(len(places)))
 
 
 def test_scales_are_renewed_in_under_one_of_ten_iterations():
     ran, renewed = 0, 0
-    for name, problem in all_problems(200).items():
-        stepper, here = Stepper(problem), []
-        for iteration in range(1, 101):
-            stepper.go(iteration=iteration)
-            here.append(bool(stepper.place.renewed))
-        losses = np.array(stepper.losses)
+    for name, (_, here, losses) in trained_for_100().items():
         if np.isfinite(losses).all() and losses[0] / 1000 <= losses.min() and losses.max() <= 1000 * losses[0]:
             assert sum(here) < 10, name
             ran, renewed = ran + 100, renewed + sum(here)

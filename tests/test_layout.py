@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from common import covers
+from common import covers, places_in
 from own_parts import OWN_PROBLEMS
 
 from backprop_lab import (
@@ -55,10 +55,7 @@ def every():
 def test_the_board_fits_its_screen_with_all_values_and_nothing_overlaps(every):
     for what, found, (width, height), t in every:
         assert (found.width <= width_of(t, width) + 1e-6, found.height <= height + 1e-6) == (True, True), what
-        size, label = [found.width, found.height], 1.05 * found.font  # the name above a box
-        each = np.array([(b.x, b.y - label, b.x + b.width, b.y + b.height) for b in found.boxes.values()])
-        beside = np.array([(x, y, x + w, y + h) for x, y, w, h in filter(None, (found.loss, found.scales))])
-        places = np.concatenate([each, beside.reshape(-1, 4)])
+        size, places = [found.width, found.height], places_in(found)
         assert np.array_equal(covers(places, places), np.eye(len(places))), what
         assert ((places >= 0) & (places <= [*size, *size])).all(), what
         assert found.loss or "64" in what or "1, 1, 1, 1" in what or width < 500, what

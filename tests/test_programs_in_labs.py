@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from common import PAGE, covers, pixels, tell, view_of
+from common import PAGE, covers, pixels, places_in, tell, view_of
 from known_programs import FORTY, PROGRAMS, programmed
 from PIL import Image, ImageSequence
 
@@ -35,10 +35,7 @@ def test_every_value_stands_right_of_what_it_is_made_of_and_nothing_overlaps(nam
     before = [step for step in t.steps if step.phase in ("forward", "loss")]
     for width, height in SCREENS:
         found = place_matrices(t, width_of(t, width), height)
-        label = 1.05 * found.font
-        places = [(b.x, b.y - label, b.x + b.width, b.y + b.height) for b in found.boxes.values()]
-        places += [(x, y, x + w, y + h) for x, y, w, h in filter(None, (found.loss, found.scales))]
-        places = np.array(places)
+        places = places_in(found)
         assert np.array_equal(covers(places, places), np.eye(len(places))), (width, height)
         assert ((places >= 0) & (places <= [found.width + 1e-6, found.height + 1e-6] * 2)).all()
         assert {*found.boxes} == {*t.names}
@@ -60,9 +57,8 @@ def test_the_colour_scales_have_a_place_beside_data_that_are_much_higher_than_al
         t = trace(p)
         found = place_matrices(t, width_of(t, screen[0]), screen[1])
         assert found.scales
-        places = [(b.x, b.y - 1.05 * found.font, b.x + b.width, b.y + b.height) for b in found.boxes.values()]
-        places += [(x, y, x + w, y + h) for x, y, w, h in filter(None, (found.loss, found.scales))]
-        assert np.array_equal(covers(np.array(places), np.array(places)), np.eye(len(places)))
+        places = places_in(found)
+        assert np.array_equal(covers(places, places), np.eye(len(places)))
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -219,7 +219,8 @@ def _carried_on(code: str, values: Mapping[str, Any], eps: float = FLOAT32, mult
     for name, value in carried.items():
         if isinstance(value, Terms):
             terms = None if value.is_given else value.terms
-            carried[name] = value.value if _picks_places(value.value) else Terms(value.value, terms, run)
+            picks_places = value.value.dtype.kind in "biu"  # truth values and whole numbers are carried as they are
+            carried[name] = value.value if picks_places else Terms(value.value, terms, run)
     with np.errstate(all="ignore"):
         try:
             result = eval(compiled(code), {**NAMESPACE, **carried})
@@ -258,24 +259,15 @@ def eps_of(array: Array) -> float:
     return 0.0 if exact else FLOAT64
 
 
-def _picks_places(value: Any) -> bool:
-    """Whether these are truth values or whole numbers, which are carried as they are."""
-    return isinstance(value, np.ndarray) and value.dtype.kind in "biu"
-
-
 class _Found(Mapping[str, Terms]):
     """The values of a trace with their terms, each worked out when it is asked for, with what it is made of."""
 
     def __init__(self, trace: Trace, eps: float) -> None:
         self._steps = {step.name: step for step in trace.steps}
-        self._uses = {
-            name: [each for each in step.operands if each in self._steps] for name, step in self._steps.items()
-        }
+        self._uses = {name: step.operands for name, step in self._steps.items()}
         self._eps = eps
         self._found = {name: Terms(value) for name, value in trace.given.items()}
-        self._carried = {
-            name: found.value if _picks_places(found.value) else found for name, found in self._found.items()
-        }
+        self._carried = {**self._found}
 
     def __getitem__(self, name: str) -> Terms:
         if name not in self._found:
@@ -287,7 +279,7 @@ class _Found(Mapping[str, Terms]):
     def _add(self, step: Step) -> None:
         carried = _carried_on(step.code, self._carried, self._eps)
         self._found[step.name] = Terms(step.value, _as_written_out(step.code, self._carried, carried, self._eps))
-        self._carried[step.name] = step.value if _picks_places(step.value) else Terms(step.value, carried)
+        self._carried[step.name] = Terms(step.value, carried)
 
     def __iter__(self) -> Iterator[str]:
         return iter({**self._found, **self._steps})

@@ -206,11 +206,9 @@ def _shape(traced: Trace, rng: np.random.Generator) -> Question:
     """The shape of a value, from the shapes of what is given."""
     name = str(rng.choice(["Y1", "y_pred", "dH1", "dW1", "dW2", "db1", "db2", "dY1"]))
     shapes = tuple(f"{given} {np.shape(traced[given])}" for given in ("X", "W1", "b1", "W2", "b2"))
-    hint = (
-        f"A gradient has the shape of what it belongs to: {traced.owner(name)}."
-        if traced.owner(name)
-        else "A row for each sample, a column for each unit."
-    )
+    hint = "A row for each sample, a column for each unit."
+    if traced.owner(name):
+        hint = f"A gradient has the shape of what it belongs to: {traced.owner(name)}."
     return Question(shapes, f"shape of {name}", np.shape(traced[name]), hint)
 
 

@@ -135,11 +135,9 @@ def _gradient(trace: Trace, cell: Cell, mistakes: Mapping[str, Mistake]) -> Ques
             follows = "which decide the sign" if len(with_it) > 1 else ""
         else:
             follows = "but does not decide the sign alone"
-        said = (
-            f"{text} is {'one of ' * (len(with_it) > 1)}{many}, {follows}"
-            if follows
-            else f"The largest of its {len(terms)} terms, {text}, decides the sign"
-        )
+        said = f"The largest of its {len(terms)} terms, {text}, decides the sign"
+        if follows:
+            said = f"{text} is {'one of ' * (len(with_it) > 1)}{many}, {follows}"
         if largest.value:
             why = f"{why} {said}.".strip()
     return Question(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.nn.arrays import NUMBERS, is_masked
+from backprop_lab.nn.arrays import NUMBERS, cell, is_masked
 from backprop_lab.nn.layers import Array
 from backprop_lab.step.trace import Trace
 
@@ -97,11 +97,6 @@ def shown(thing: object) -> str:
         return repr(thing)
     except Exception:
         return a_kind(thing)
-
-
-def cell(name: str, where: tuple[int, ...]) -> str:
-    """The name of a cell: dW1[0, 2], or just L."""
-    return f"{name}{list(where)}" if where else name
 
 
 def reason(error: BaseException) -> str:

@@ -35,6 +35,7 @@ AXIS = re.compile(r"axis=([01])\b")
 LENGTH = re.compile(r"len\((\w+)\)|\b(\w+)\.shape\[1\]")
 FLOAT = r"(?<![\w.])\d+\.\d+(?:e-?\d+)?(?![\w.])"
 EVERY_COLUMN = "a matrix product, of every column with every other: each should meet its own, by `*` and a sum"
+ONE_OF_TWO = "reaches only one of two terms: the parentheses of the sum are missing"
 DEEP = 5  # how many lines may be written as one
 LONG = 300  # letters of a line, beyond which nobody writes it as one
 
@@ -91,10 +92,7 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
         case ast.Subscript(ast.Call(ast.Attribute(ast.Name("np"), "eye")), ast.Name(labels)):
             yield tree_of(f"{labels}[:, None]"), f"the numbers in {labels}, where a 1 at each of these places was meant"
         case ast.BinOp(ast.BinOp(a, ast.Add() | ast.Sub() as op, b), ast.Div() as by, divisor):
-            reaches = (
-                f"`/ {ast.unparse(divisor)}` reaches only one of two terms: the parentheses of the sum are missing"
-            )
-            yield ast.BinOp(ast.BinOp(a, by, divisor), op, b), reaches
+            yield ast.BinOp(ast.BinOp(a, by, divisor), op, b), f"`/ {ast.unparse(divisor)}` {ONE_OF_TWO}"
         case ast.BinOp(left, ast.Div(), ast.Call(ast.Attribute(ast.Name("np"), name), [X], [])):
             yield from _outside(X, f"np.{name}", f"({ast.unparse(left)}) / np.{name}({{X}})")
         case ast.BinOp(left, ast.Mult(), right):
@@ -160,7 +158,7 @@ def _of_one_term(product: ast.expr, sign: str = "") -> Iterator[Change]:
             lost = " * ".join(code if " " in code else code[1:-1] for code in codes[kept:])
             for one, other in ((codes[:kept], codes), (codes, codes[:kept])):
                 line = f"{' * '.join([a, *one])} + {' * '.join([b, *other])}"
-                yield tree_of(line), f"`{lost}` reaches only one of two terms: the parentheses of the sum are missing"
+                yield tree_of(line), f"`{lost}` {ONE_OF_TWO}"
 
 
 def _factors(part: ast.expr) -> list[ast.expr]:
@@ -245,13 +243,8 @@ def _in_all_terms(line: ast.expr) -> Iterator[tuple[str, str]]:
         ways = [f"{same[0]}{one} @ {b}{two}" if side == 0 else f"{a}{one} @ {same[1]}{two}" for a, b in plain]
         yield " + ".join(ways), f"{same[side]} stands in every term, but each needs its own"
     also = f"{plain[0][0]}{one} @ {plain[1][1]}{two}"
-    yield (
-        f"({left}){one} @ ({right}){two}",
-        (
-            f"a product of two sums, which has terms such as `{also}` in it too: multiply place by place, "
-            "then add up the products"
-        ),
-    )
+    words = f"a product of two sums, which has terms such as `{also}` in it too"
+    yield f"({left}){one} @ ({right}){two}", f"{words}: multiply place by place, then add up the products"
 
 
 def of_other_numbers(trace: Trace, code: str) -> Iterator[tuple[str, str]]:

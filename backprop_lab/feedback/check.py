@@ -16,14 +16,14 @@ from typing import Any, ParamSpec
 
 import numpy as np
 
-from backprop_lab.feedback.answers import NoAnswerError, a_kind, cell, reason, shown
+from backprop_lab.feedback.answers import NoAnswerError, a_kind, reason, shown
 from backprop_lab.feedback.compared import in_a_sentence
 from backprop_lab.feedback.explaining import Explaining
 from backprop_lab.feedback.kinks import at_a_kink
 from backprop_lab.feedback.learner_code import call
 from backprop_lab.feedback.mistakes import MISTAKES, Mistake
 from backprop_lab.feedback.tolerance import Comparison, compare, shape_message, what_differs
-from backprop_lab.nn.layers import Array
+from backprop_lab.nn.arrays import cell, first_true
 from backprop_lab.reading.parts import made_of
 from backprop_lab.step.number_format import plain, told_apart
 from backprop_lab.step.trace import Trace
@@ -122,10 +122,7 @@ def check(
 
 @raising_nothing
 def check_function(
-    name: str,
-    function: Any,
-    traces: Sequence[Trace],
-    mistakes: Mapping[str, Mistake] = MISTAKES,
+    name: str, function: Any, traces: Sequence[Trace], mistakes: Mapping[str, Mistake] = MISTAKES
 ) -> Feedback:
     """Whether a function gives `name` in every one of `traces`, such as `lambda X, dY1: X.mT @ dY1` for dW1.
 
@@ -220,13 +217,13 @@ def _feedback(looked: Explaining, others: Sequence[Explaining] = ()) -> Feedback
     if (decided := _decided(compared)) is not None:
         return decided
     if not np.isfinite(answer).all():
-        where = _first(~np.isfinite(answer))
+        where = first_true(~np.isfinite(answer))
         if explained := looked.explained():
             return Feedback(False, tuple(each.key[0] for each in explained), in_a_sentence(explained), where)
         why = looked.warned or WHY[bool(np.isnan(answer[where]))]
         message = f"{cell(name, where)} is {plain(answer[where])} in yours: {why}."
         return Feedback(False, ("not-finite", *(("pattern", why) if looked.warned else ())), message, where)
-    where = _first(~compared.right_cells)
+    where = first_true(~compared.right_cells)
     explained = looked.explained(others)
     if explained and explained[0].kind != "pattern":
         several = explained if explained[0].kind in ("mistake", "further-up") else explained[:1]
@@ -311,11 +308,6 @@ def _value_message(compared: Comparison, where: tuple[int, ...]) -> str:
         )
     parts = "" if name in compared.trace.given else made_of(compared.trace, compared.line_of, where)
     return f"{message} {cell(name, where)} is made of {parts}." if parts else message
-
-
-def _first(wrong: Array) -> tuple[int, ...]:
-    """The index of the first True, row by row."""
-    return tuple(int(i) for i in np.argwhere(wrong)[0])
 
 
 def _no_such_name(name: str, trace: Trace) -> str:

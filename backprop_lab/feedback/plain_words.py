@@ -54,9 +54,8 @@ def met(warning: str) -> str:
     if what == "overflow":
         return "a number is too large for its type" if where == "cast" else f"a number grew too large in {where}"
     if where.endswith("divide"):
-        return (
-            "there was a division by 0" if what == "divide by zero" else "a division has no result, as 0 / 0 has none"
-        )
+        none = "a division has no result, as 0 / 0 has none"
+        return "there was a division by 0" if what == "divide by zero" else none
     if what == "divide by zero":  # which NumPy says of whatever is infinite at a point, such as log1p at -1
         return f"{where} was given 0" if where.startswith("log") and where != "log1p" else f"{where} is infinite there"
     return f"{where} is not defined for a number that it was given"
@@ -80,10 +79,8 @@ def in_plain_words(error: BaseException, has_typed_sizes: bool = False) -> tuple
         none = f"there {there_are}, and none has the number {index}"
         if not has_typed_sizes:
             return f"{none}: the index that stands there counts something else", "an index"
-        return (
-            f"{none}. Take sizes from the values themselves, as in `X.shape[0]` or `len(X)`: another problem has other "
-            "sizes"
-        ), "a size"
+        more = "Take sizes from the values themselves, as in `X.shape[0]` or `len(X)`: another problem has other sizes"
+        return f"{none}. {more}", "a size"
     return next(((plain, part) for part, plain in PLAIN_WORDS.items() if part in words), (words, ""))
 
 

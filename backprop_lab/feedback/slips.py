@@ -103,11 +103,9 @@ def likely_slips(trace: Trace, name: str, function: Any) -> tuple[Slip, ...]:
     would write in another way; then a slip in it is no help. The lines of a program are as people write them.
     """
     step, slips = trace.step(name), one_slip_away(trace, name)
-    return (
-        slips
-        if step.kind is OwnLine or step.adds_up_places or is_a_line_of_ours(step.kind, step.result, step.template)
-        else tuple(slip for slip in slips if shows(function, slip.line))
-    )
+    if step.kind is OwnLine or step.adds_up_places or is_a_line_of_ours(step.kind, step.result, step.template):
+        return slips
+    return tuple(slip for slip in slips if shows(function, slip.line))
 
 
 def longer_slips(trace: Trace, name: str, function: Any) -> tuple[Slip, ...]:
@@ -226,10 +224,7 @@ def _of_a_sign(part: ast.BinOp) -> Iterator[Change]:
                 is_1_less = isinstance(lost, ast.Constant) and kept is right and isinstance(op, ast.Sub)
                 what = f"`{ast.unparse(lost)} -`" if is_1_less else ast.unparse(lost)
                 is_divisor = isinstance(op, ast.Div) and lost is right
-                yield (
-                    of_it,
-                    f"the factor 1 / {what} is missing" if is_divisor else f"{what} is missing",
-                )
+                yield of_it, f"the factor 1 / {what} is missing" if is_divisor else f"{what} is missing"
     for other in OTHER_SIGNS[type(op)]:
         yield ast.BinOp(left, other(), right), f"a `{SIGNS[other]}` where `{sign}` was meant"
     if isinstance(op, ast.Add):
@@ -291,11 +286,8 @@ def _of_a_call(call: ast.Call) -> Iterator[Change]:
     yield ast.Call(call.func, call.args, []), f"{called} without an axis takes all the numbers at once"
     if short in ("sum", "mean") and "axis" not in [keyword.arg for keyword in call.keywords]:
         for axis in (0, 1):
-            along = ast.keyword("axis", ast.Constant(axis))
-            yield (
-                ast.Call(call.func, call.args, [*call.keywords, along]),
-                f"{called} along one axis only, like Python's own sum",
-            )
+            keywords = [*call.keywords, ast.keyword("axis", ast.Constant(axis))]
+            yield ast.Call(call.func, call.args, keywords), f"{called} along one axis only, like Python's own sum"
     of = call.args[0] if call.args else module
     if not isinstance(of, ast.Constant):  # such as the letters of an einsum
         yield of, f"{short} is missing"

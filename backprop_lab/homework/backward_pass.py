@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.feedback.plain_words import another_name, in_plain_words
-from backprop_lab.homework.found import SAME, Found, are_same, fit_of, is_own_part, no_numbers, turned
-from backprop_lab.homework.names import A_GRADIENT, Names
+from backprop_lab.homework.found import SAME, Found, fit_of, is_own_part, no_numbers, turned
+from backprop_lab.homework.names import A_GRADIENT, Names, before_its_activation
 from backprop_lab.homework.statements import FUNCTIONS, ZEROS, Statement, is_handed_on, what_is
 
 MASKS = re.compile("[<>]")
@@ -110,7 +110,7 @@ class Pass:
     def also(self, name: str) -> list[str]:
         """The gradient that a name may stand for as well: `dH1` for dY1, with the slope in it, if no line gives dY1."""
         names = self.names[0]
-        before = "" if name in names.own else names.before_its_activation(names.gradient(name))
+        before = "" if name in names.own else before_its_activation(names.trace, names.gradient(name))
         return [before] if before and before not in self.meant else []
 
     def _is_done(self, later: Sequence[Statement], name: str) -> bool:
@@ -125,7 +125,7 @@ class Pass:
 
     def _run(self, statement: Statement) -> Found | None:
         """Run one statement on all problems. Gives what is found if it cannot be run."""
-        reads = (statement.reads | ({statement.name} if statement.goes_on else set())) - {*FUNCTIONS}
+        reads = statement.needs - {*FUNCTIONS}
         name, of = statement.name, self.names[0].gradient(statement.name)
         for early, line in statement.early:
             if self.names[0].is_computed(early):
@@ -153,8 +153,7 @@ class Pass:
             meant = f" (did you mean {near}?)" if (near := another_name(error)) else ""
             sentence = f"it stops with {type(error).__name__}: {words}{meant}. It was given {shapes or 'no array'}"
             if of and self.names[0].is_sure(name):
-                laid_out = self.names[0].layout.laid_out(self.names[0].trace, of)
-                sentence += f", and {name} should have {np.shape(laid_out)}"
+                sentence += f", and {name} should have {np.shape(self.names[0].right(of))}"
             return self._stopped(name, reads, False, sentence)
         if not statement.goes_on and self._begins(name, values):
             return None
@@ -193,8 +192,8 @@ class Pass:
 
     def _begins(self, name: str, values: Sequence[Any]) -> bool:
         """Whether a state is set to the 0 that it has at first: it is judged with other numbers in it too."""
-        of, state = self.names[0].of(name), getattr(self.names[0].problem, "state", {})
-        return bool(np.ndim(state.get(of, 0))) and not any(map(np.any, values))
+        names = self.names[0]
+        return bool(np.ndim(names.problem.state.get(names.of(name), 0))) and not any(map(np.any, values))
 
     def _entering(self, reads: Set[str]) -> float:
         """The factor that all gradients have from which something is made; 1 where they differ."""
@@ -235,8 +234,8 @@ class Pass:
         if not of and not self._may_be_a_gradient(name, read):
             return self._forward(name, values, lines)
         if of in (f"{each}_new" for each in names.problem.parameters) and not any(map(A_GRADIENT.fullmatch, read)):
-            was = [each.layout.laid_out(each.trace, of.removesuffix("_new")) for each in self.names]
-            if not read or not any(map(np.any, values)) or all(map(are_same, values, was)):
+            was = [each.right(of.removesuffix("_new")) for each in self.names]
+            if not read or not any(map(np.any, values)) or all(map(np.array_equal, values, was)):
                 for known in self.known:  # W1 = W1.copy() and b1 = np.zeros(6) are no update
                     known.pop(name)
                 return None
@@ -250,7 +249,7 @@ class Pass:
         meant, has_slope = None if meant == WITH_SLOPE else meant, meant == WITH_SLOPE
         fits = [fit for fit in fits if not isinstance(meant, str) or fit[0] == meant]
         fits.sort(key=lambda fit: min(abs(fit[1] / entering - 1), abs(fit[1] - 1)) > SAME)
-        if fits and len(lines) > 1 and SOME_CELLS.search(last.text) and all(map(are_same, values, self.before)):
+        if fits and len(lines) > 1 and SOME_CELLS.search(last.text) and all(map(np.array_equal, values, self.before)):
             of, fits = names.following(fits[0][0]), []  # the last line should have done something, and did not
         note = next((self.untold[each] for each in sorted(read) if each in self.untold), "")
         if not fits and is_own_part(self.names, of, values):

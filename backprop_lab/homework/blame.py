@@ -11,7 +11,6 @@ from backprop_lab.homework.layout import Layout
 from backprop_lab.homework.names import A_DIFFERENCE, Names
 from backprop_lab.homework.sharing import with_changes
 from backprop_lab.homework.statements import Statement, without_a_little_more
-from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program
 from backprop_lab.step.trace import Trace
 
@@ -21,7 +20,6 @@ Run = Callable[[Blamed], Pass]
 
 def best_pass(
     statements: list[Statement],
-    problem: Problem,
     traces: list[Trace],
     layout: Layout,
     own: Mapping[str, Any],
@@ -34,7 +32,7 @@ def best_pass(
     `updates`, wrong gradients may be meant as updates take them, such as summed, or with the other sign.
     """
 
-    names = [Names(problem, each, layout, own) for each in traces]
+    names = [Names(each, layout, own) for each in traces]
     statements = with_changes(statements, names[-1])
 
     def best_of(lines: list[Statement]) -> Pass:

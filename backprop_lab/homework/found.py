@@ -71,10 +71,6 @@ def no_numbers(value: Any) -> str:
     return "None" if value is None else a_kind(value)
 
 
-def are_same(one: Any, other: Any) -> bool:
-    return np.shape(one) == np.shape(other) and bool(np.all(one == other))
-
-
 def rounded(factor: float) -> float:
     """1 for what is 1 but for rounding."""
     return 1.0 if abs(factor - 1) <= SAME else factor
@@ -90,7 +86,7 @@ def fit_of(names: Sequence[Names], values: Sequence[Any], of: str) -> tuple[floa
     size, first = np.size(names[0].trace[of]), names[0].layout.is_across(names[0].trace, of)
     if np.size(values[0]) != size:
         return None
-    has_state = any(map(np.ndim, getattr(names[0].problem, "state", {}).values()))
+    has_state = any(map(np.ndim, names[0].problem.state.values()))
     pairs = [*zip(names, values, strict=True)]
     if not has_state or not np.any(names[0].trace[of]):  # at first, where a state is 0, what is small shows best
         pairs = pairs[1:] or pairs  # those with numbers of our own, which nothing is special about
@@ -111,6 +107,6 @@ def is_own_part(names: Sequence[Names], of: str, values: Sequence[Any]) -> bool:
     for right in ([each.with_its_slope(of) for each in names], [each.slope(of) for each in names]):
         if right[0] is not None:
             pairs = [(turned(np.asarray(v), one)[is_across], one * 1.0) for v, one in zip(values, right, strict=True)]
-            if all(are_same(*pair) or rounded(factor_of(*pair)) == 1 for pair in pairs):
+            if all(v is not None and (np.array_equal(v, one) or rounded(factor_of(v, one)) == 1) for v, one in pairs):
                 return True
     return False

@@ -27,6 +27,7 @@ from backprop_lab.homework.statements import check_biases
 from backprop_lab.homework.text import statements_in
 from backprop_lab.homework.trials import layouts, one_after_the_other, others, with_gradients
 from backprop_lab.homework.words import in_their_words, parts_of, read_in, typed
+from backprop_lab.nn.arrays import cell, first_true
 from backprop_lab.nn.forms import parsed
 from backprop_lab.step.number_format import listed, plain, told_apart
 from backprop_lab.step.problem import Problem, check_problem
@@ -108,10 +109,10 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
         raise ValueError(f"names is a dictionary, such as {{'q': 'H1'}}; got {a_kind(names)}")
     own = dict(names or {})
     given = trace(problem)
-    check_names(own, problem, given)
+    check_names(own, given)
     lists = {name: held for name, value in own.items() if (held := places(name, value))}
     own |= lists
-    checked = partial(_checked, text, problem, given, own, lists)
+    checked = partial(_checked, text, given, own, lists)
     found = checked(by_name=bool(lists))
     if lists and not found.ok:
         found = checked(by_name=False, only_if_right=True) or found
@@ -120,7 +121,6 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
 
 def _checked(
     text: str,
-    problem: Problem,
     given: Trace,
     own: Mapping[str, Any],
     lists: Mapping[str, list[str]],
@@ -131,25 +131,26 @@ def _checked(
 
     With `by_name`, di is the gradient of `i[t]` in each turn of a loop over time, as dh is that of `h[t]`.
     """
-    usual_names = Names(problem, given, Layout(), own)
+    usual_names = Names(given, Layout(), own)
     statements = with_other_names(statements_in(text, usual_names.last, lists, by_name), usual_names)
-    problem, given = with_gradients(problem, given, own, statements)
+    given = with_gradients(given, own, statements)
+    problem = given.problem
     traces = [given, *others(problem)]
 
     def guessed(found: Pass, traces: list[Trace]) -> Pass:
         layout = found.names[0].layout
         for more in ({"updates": True}, {"guesses": True}):
             if found.cost[0] > 1 or (found.cost[0] and 0.0 in found.blamed.values()):
-                guess = best_pass(statements, problem, traces, layout, own, **more)
+                guess = best_pass(statements, traces, layout, own, **more)
                 found = min(guess, found, key=lambda each: each.cost)
         return found
 
     best = usual = None
-    ways = layouts(given, statements, one_after_the_other(problem, given, statements))
+    ways = layouts(given, statements, one_after_the_other(given, statements))
     if only_if_right:
-        ways = (way for way in ways if Pass(statements, [Names(problem, t, way, own) for t in traces]).cost == (0, 0))
+        ways = (way for way in ways if Pass(statements, [Names(t, way, own) for t in traces]).cost == (0, 0))
     for layout in ways:
-        tried = best_pass(statements, problem, traces, layout, own)
+        tried = best_pass(statements, traces, layout, own)
         is_updated = any(each.of == f"{name}_new" for each in tried.found for name in problem.parameters)
         if (layout.columns and not _speak_for_columns(tried, usual)) or (layout.velocity and not is_updated):
             continue
@@ -168,13 +169,13 @@ def _checked(
         (layout.rows_of_outputs, replace(layout, rows_of_outputs=False), ", with weights as (outputs, inputs)"),
     ):
         if is_turned:
-            usual = best_pass(statements, problem, traces, usual_one, own)
+            usual = best_pass(statements, traces, usual_one, own)
             if isinstance(problem, Program) or usual.cost[0] - best.cost[0] <= 1:  # one line alone speaks for it
                 only_so |= dict.fromkeys(best.right - usual.right, words)
     judged = {each.lines[-1]: (each, best) for each in best.found}
     if isinstance(problem, Program) and (wrong := {each.lines[-1] for each in best.found if each.ok is False}):
         on_theirs = [given, *others(problem, keeps_data=True)]
-        with_theirs = guessed(best_pass(statements, problem, on_theirs, layout, own), on_theirs)
+        with_theirs = guessed(best_pass(statements, on_theirs, layout, own), on_theirs)
         for each in with_theirs.found:
             if each.lines[-1] in wrong and (each.ok or each.mistaken != 1):
                 judged[each.lines[-1]] = each, with_theirs
@@ -262,18 +263,18 @@ def _wrong(found: Found, best: Pass) -> str:
         if not wrong.any():
             cut = ", of which np.clip cuts some off" * any("clip(" in best.statements[at].text for at in found.lines)
             return f"{found.name} is right with these numbers, but not with others{cut}"
-        where = tuple(map(int, np.argwhere(wrong)[0]))
+        where = first_true(wrong)
         mine, yours = told_apart(right[where], value[where])
         how_many = int(np.sum(wrong))
         count = f"; {how_many} of its {wrong.size} numbers differ{'s' * (how_many == 1)}" if wrong.size > 1 else ""
-        return f"{found.name}{[*where] or ''} should be {mine}, and is {yours}{count}"
+        return f"{cell(found.name, where)} should be {mine}, and is {yours}{count}"
     return in_their_words(sentence.rstrip("., "), found, best)
 
 
 def _again(best: Pass, at: int, found: Found, known: Mapping[str, Any]) -> Any:
     """What the same statements give where one of the problems has these values, as the package would have it."""
     names = best.names[at]
-    there = Names(names.problem, names.trace.showing(known), names.layout, names.own)
+    there = Names(names.trace.showing(known), names.layout, names.own)
     run = Pass(best.statements[: found.lines[-1] + 1], [there], best.blamed, best.meant)
     value = np.asarray(run.raw.get(found.name, best.raw[found.name][at:])[0])
     right = np.asarray(names.trace[found.of])

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 from copy import copy
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,8 @@ import numpy as np
 from backprop_lab.feedback.rule_lines import SLOPES, slope_in
 from backprop_lab.homework.layout import Layout
 from backprop_lab.reading.slopes import SLOPE, slopes_of
-from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program
-from backprop_lab.step.trace import Trace
+from backprop_lab.step.trace import Trace, found_once
 
 BEFORE, AFTER = {"z", "y", "s", "net", "lin", "pre"}, {"a", "h", "o", "out", "act", "hidden"}
 INPUTS, TARGETS = {"x", "inputs", "data", "features"}, {"y", "t", "target", "targets", "labels", "y_true", "onehot"}
@@ -46,9 +44,12 @@ A_STATE = re.compile(r"([mvs]|vel\w*|mom\w*)_?(d?)([WwBb]\w*)", re.IGNORECASE)
 ACTIVATED = re.compile(r"([a-z]+)(\d*)_(?:relu|act|tanh|sigmoid|drop)")
 
 
-@lru_cache(maxsize=256)
-def _before_its_activation(trace: Trace, gradient: str) -> str:
-    """See Names; a function that acts cell by cell lets its gradient through in each cell by itself."""
+@found_once
+def before_its_activation(trace: Trace, gradient: str) -> str:
+    """The gradient of the value that an activation was taken of, for that of what it gives; or "".
+
+    A function that acts cell by cell lets its gradient through in each cell by itself.
+    """
     of = trace.owner(gradient)
     made_of = {*trace.step(of).operands} if trace.role(gradient) == "gradient" and of not in trace.given else {""}
     before = f"d{made_of.pop()}" if len(made_of) == 1 and made_of.isdisjoint(trace.given) else ""
@@ -66,11 +67,10 @@ def _before_its_activation(trace: Trace, gradient: str) -> str:
 class Names:
     """What names mean in one problem and layout; `own` says what some are: names of the trace, numbers, functions."""
 
-    def __init__(self, problem: Problem, traced: Trace, layout: Layout, own: Mapping[str, Any]) -> None:
-        self.problem, self.trace, self.layout, self.own = problem, traced, layout, dict(own)
+    def __init__(self, traced: Trace, layout: Layout, own: Mapping[str, Any]) -> None:
+        self.problem, self.trace, self.layout, self.own = traced.problem, traced, layout, dict(own)
         self.before, self.after = {0: "X"}, {0: "X"}
-        network = getattr(problem, "network", None)
-        for stage in network.stages if network else ():
+        for stage in self.problem.stages:
             if stage.layer.learnt:
                 self.before.setdefault(stage.number, stage.Y)  # a norm has the number of what is before it
             self.after[stage.number] = stage.Y
@@ -82,7 +82,7 @@ class Names:
             self.deltas, after = ({n + 1: of for n, of in each.items()} for each in (self.before, self.after))
         if layout.from_1 == "all":
             self.before, self.after = self.deltas, after
-        self.samples = next((len(value) for value in problem.data.values() if np.ndim(value)), 1)
+        self.samples = next((len(value) for value in self.problem.data.values() if np.ndim(value)), 1)
         self._found = dict[str, str]()  # what names usually stand for
         self._values = dict[str, Any]()  # and in this layout have in them
 
@@ -129,7 +129,7 @@ class Names:
 
     def _of_the_step(self, name: str, short: str) -> str:
         """What an optimizer or a norm has: `v_dW1` for vW1, and `x_hat` for Xhat1 if there is one alone."""
-        if short == "t" and len(getattr(self.problem, "state", ())) > 1:
+        if short == "t" and len(self.problem.state) > 1:
             return self._there("step")
         if (state := A_STATE.fullmatch(name)) and (owner := self._usual(state[3])) in self.problem.parameters:
             letter = state[1][0].lower()
@@ -144,7 +144,7 @@ class Names:
 
     def _unnumbered(self, name: str, short: str, predicted: str) -> str:
         for known, meant in ((INPUTS, "X"), (TARGETS, "y"), (PROBABILITIES, "P"), (RATES, "lr")):
-            if short in known and not (name == "p" and getattr(self.problem, "masks", None)):  # that of a dropout
+            if short in known and not (name == "p" and self.problem.masks):  # that of a dropout
                 return meant if meant in self.trace else predicted
         if short in SCORES or (short in ("z", "s") and self.last == 1):
             return self.before[self.last_value]
@@ -230,7 +230,7 @@ class Names:
 
     def is_penalty(self, name: str) -> bool:
         """Whether it is how much the weights are held back by, where the problem has a penalty."""
-        return name.lower() in PENALTIES and hasattr(getattr(self.problem, "penalty", None), "c")
+        return name.lower() in PENALTIES and hasattr(self.problem.penalty, "c")
 
     def writes_data(self, name: str, line: str) -> bool:
         """Whether a line makes data of its own, or writes down another penalty than the problem's."""
@@ -272,16 +272,12 @@ class Names:
         steps = [step.name for step in self.trace.steps]
         return name in steps and "gradient" in map(self.trace.role, steps[: steps.index(name)])
 
-    def before_its_activation(self, gradient: str) -> str:
-        """The gradient of the value that an activation was taken of, for that of what it gives; or ""."""
-        return _before_its_activation(self.trace, gradient)
-
     def with_its_slope(self, gradient: str) -> Any:
         """A gradient times the slope of the activation that gives its value, where no gradient is that; or None.
 
         So the gradient of a gate becomes that of its columns in `np.tanh(a[:, 4:6])`, which have no name.
         """
-        has_one = gradient and self.before_its_activation(gradient)
+        has_one = gradient and before_its_activation(self.trace, gradient)
         slope = None if has_one else self.slope(gradient)
         return None if slope is None else self.trace.evaluate(f"{gradient} * slope", slope=slope)
 

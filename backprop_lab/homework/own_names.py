@@ -8,11 +8,10 @@ import numpy as np
 
 from backprop_lab.homework.layout import Layout
 from backprop_lab.homework.names import Names
-from backprop_lab.step.problem import Problem
 from backprop_lab.step.trace import Trace
 
 
-def check_names(own: Mapping[str, Any], problem: Problem, given: Trace) -> None:
+def check_names(own: Mapping[str, Any], given: Trace) -> None:
     """Raise ValueError for what is not there, and for numbers of the problem in place of their name.
 
     Lines are run on problems with other numbers too.
@@ -23,7 +22,7 @@ def check_names(own: Mapping[str, Any], problem: Problem, given: Trace) -> None:
     said = chain.from_iterable(each if isinstance(each, list | tuple) else [each] for each in held)
     if unknown := [each for each in said if isinstance(each, str) and each not in given]:
         raise ValueError(f"there is no {unknown[0]!r} in this problem; there are {', '.join(given)}")
-    usual = Names(problem, given, Layout(), {})
+    usual = Names(given, Layout(), {})
     laid_out = [Layout(), Layout(columns=True, rows_of_outputs=True), Layout(flat=True), Layout(labels=True)]
     for name, value in own.items():
         if isinstance(value, np.ndarray | list | tuple) and np.ndim(value) and not places(name, value):

@@ -22,13 +22,12 @@ SHARES = {0.0: "is missing", 0.5: "is half of", 2.0: "is twice", -1.0: "has the 
 
 def resemblance(found: Slopes, ways: Sequence[tuple[str, Array]]) -> str:
     """What a wrong gradient looks like, or "". It is given each way that its shape allows, as itself and transposed."""
-    numbers = found.own.numbers()
     if not ways[0][1].any():
         return "all its numbers are 0"
     with np.errstate(all="ignore"):
         for looks in (_factor, _penalty, _two, _cells):
             for how, gradient in ways:
-                for sentence in looks(found, gradient, numbers):
+                for sentence in looks(found, gradient):
                     return f"it is {how}, and {sentence}" if how else sentence
     return ""
 
@@ -51,16 +50,16 @@ def times(factor: float, numbers: Mapping[str, float]) -> str:
     return f"{how} {'of' if how.startswith('1/') else 'times'} what it should be{sign}{''.join(known[:1])}"
 
 
-def _factor(found: Slopes, gradient: Array, numbers: Mapping[str, float]) -> Iterator[str]:
+def _factor(found: Slopes, gradient: Array) -> Iterator[str]:
     """The right gradient times a number."""
     fitted = found.fitted(gradient, [gradient])
     whole = fitted and max(abs(fitted[0]), 1 / abs(fitted[0]))
     is_telling = gradient.size > 1 or (whole and abs(whole - round(whole)) <= EXACT)  # of one number, not any factor
     if fitted and is_telling and abs(fitted[0] - 1) > NEARLY:
-        yield times(1 / fitted[0], numbers)
+        yield times(1 / fitted[0], found.own.numbers())
 
 
-def _penalty(found: Slopes, gradient: Array, _: Mapping[str, float]) -> Iterator[str]:
+def _penalty(found: Slopes, gradient: Array) -> Iterator[str]:
     """The right gradient but for a multiple of the parameter, or of its signs."""
     name, at = found.name, found.at
     if fitted := found.fitted(gradient, [at], and_all_of_it=True):
@@ -86,7 +85,7 @@ def _of_squares(found: Slopes, missing: float) -> str:
     return f"the penalty should be {all_of_it:.4g} * {name}, and is {plain(share)} times that"
 
 
-def _two(found: Slopes, gradient: Array, _: Mapping[str, float]) -> Iterator[str]:
+def _two(found: Slopes, gradient: Array) -> Iterator[str]:
     """A factor, and a multiple of the parameter."""
     factor, missing = found.fitted(gradient, [gradient, found.at]) or (1.0, 0.0)
     shares = abs(factor) * np.max(np.abs(gradient)), abs(missing) * np.max(np.abs(found.at))
@@ -98,7 +97,7 @@ def _two(found: Slopes, gradient: Array, _: Mapping[str, float]) -> Iterator[str
         )
 
 
-def _cells(found: Slopes, gradient: Array, _: Mapping[str, float]) -> Iterator[str]:
+def _cells(found: Slopes, gradient: Array) -> Iterator[str]:
     """What can be seen in the numbers, where each has been measured."""
     slopes = found.slopes
     if found.directions or not np.all(found.doubt <= 1e-4 * np.max(np.abs(slopes))):

@@ -24,7 +24,7 @@ def with_changes(statements: Sequence[Statement], names: Names) -> list[Statemen
     for at, statement in enumerate(statements):
         name, changes = statement.name, list[tuple[str, str]]()
         if not statement.is_idle:
-            for each in (statement.reads | ({name} if statement.goes_on else set())) - {*known} - {*FUNCTIONS}:
+            for each in statement.needs - {*known} - {*FUNCTIONS}:
                 if names.has(each):
                     value = names.value(each)
                     known[each] = value.copy() if isinstance(value, np.ndarray) else value

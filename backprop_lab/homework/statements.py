@@ -58,6 +58,11 @@ class Statement:
     beside: str = ""
     changes: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def needs(self) -> frozenset[str]:
+        """What it reads, and what it writes where it goes on with that."""
+        return self.reads | {self.name} if self.goes_on else self.reads
+
     def run(self, known: Mapping[str, Any]) -> Any:
         """What it writes, where the names have these values, which stay as they are. Raises what NumPy raises."""
         copies = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in known.items()}
@@ -76,7 +81,7 @@ def in_turn(statements: Sequence[Statement]) -> Iterator[Statement]:
     given = set[str]()
     for at, each in enumerate(statements):
         early, made = list[tuple[str, int]](), {each.name}
-        for name in sorted((each.reads | ({each.name} if each.goes_on else set())) - given):
+        for name in sorted(each.needs - given):
             for later in statements[at + 1 :]:
                 is_update = bool(A_PARAMETER.fullmatch(later.name))
                 if later.scope != each.scope or (is_update and not A_GRADIENT.fullmatch(name)):

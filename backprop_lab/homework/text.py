@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from textwrap import dedent
-from types import MappingProxyType
 from typing import Any
 
 from backprop_lab.feedback.answers import a_kind
@@ -54,15 +53,12 @@ TAKEN = (ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare
     ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.keyword, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
     ast.expr_context, ast.IfExp, ast.Assign, ast.AugAssign)  # fmt: skip
 OF_HELPERS = (ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.If, ast.Expr, ast.Pass)
-NONE: Mapping[str, list[str]] = MappingProxyType({})
 GOES_BACK = re.compile("back|bprop|grad")
 OF_A_LAYER = re.compile("(?:d|grad_?)_?(?:[WwBb]|weights?|bias(?:es)?)")
 Helpers = Mapping[str, ast.FunctionDef]
 
 
-def statements_in(
-    text: str, last: int, lists: Mapping[str, list[str]] = NONE, by_name: bool = False
-) -> list[Statement]:
+def statements_in(text: str, last: int, lists: Mapping[str, list[str]], by_name: bool) -> list[Statement]:
     """The statements of a text, for a network whose last layer has that number, or 0; `lists` have names in them.
 
     With `by_name`, a name such as di is the gradient of `i[t]` in each turn of a loop over time.

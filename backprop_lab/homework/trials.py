@@ -21,30 +21,28 @@ CROSSED = re.compile(r"z(_?\d+)")  # which is read from a, and not the other way
 OTHERS, TRIES = 3, 60  # problems with other numbers, on which lines are judged, and how many are tried
 
 
-def with_gradients(
-    problem: Problem, given: Trace, own: Mapping[str, Any], statements: Sequence[Statement]
-) -> tuple[Problem, Trace]:
-    """A program with a gradient for each of its values for which the learner has a line, and its trace.
+def with_gradients(given: Trace, own: Mapping[str, Any], statements: Sequence[Statement]) -> Trace:
+    """The trace of a program with a gradient for each of its values for which the learner has a line.
 
     Nobody asks for that of a target: where y is one, `dy` is that of what is held against it.
     """
-    names = Names(problem, given, Layout(), own)
+    problem, names = given.problem, Names(given, Layout(), own)
     of = dict.fromkeys(names.of_gradient(each.name) for each in statements)
     for name in of:
         is_target = name.lower() in TARGETS and name in problem.data
         if isinstance(problem, Program) and name and f"d{name}" not in given and not is_target:
             with suppress(ValueError):  # it has no slope, or no part in the loss
                 problem = problem.with_gradients([name])
-    return problem, given if problem is given.problem else trace(problem)
+    return given if problem is given.problem else trace(problem)
 
 
-def one_after_the_other(problem: Problem, given: Trace, statements: Sequence[Statement]) -> frozenset[str]:
+def one_after_the_other(given: Trace, statements: Sequence[Statement]) -> frozenset[str]:
     """Names that stand for many values, such as dx in `dx = dx @ W2.T`, and not for the gradient of the data x.
 
     So does dout, once a line has used it and it goes on as another, and w in `w = W2` and `W2 = w`, and not for W1; and
     grad_W2 is only a part of dW2 in `dW2 = grad_W2 + reg * W2`.
     """
-    names = Names(problem, given, Layout(), {})
+    problem, names = given.problem, Names(given, Layout(), {})
     begun = Counter(each.name for each in statements if each.text.startswith(f"{each.name} = "))
     parts = {name for each in problem.parameters for name in (each, f"d{each}")}
     passing = {name for name in begun if begun[name] > 1 and names.of_gradient(name) in problem.data}
@@ -101,7 +99,7 @@ def _drawn(data: Array, rng: np.random.Generator) -> Array:
 def layouts(given: Trace, statements: Sequence[Statement], passing: frozenset[str]) -> Iterator[Layout]:
     """Every layout that may make a difference, the likeliest first."""
     used = {name for each in statements for name in (each.name, *each.reads)}
-    y, names = np.asarray(given.get("y", 0)), Names(given.problem, given, Layout(), {})
+    y, names = np.asarray(given.get("y", 0)), Names(given, Layout(), {})
     can_be_labels = y.ndim == 2 and y.shape[1] > 1 and np.isin(y, (0, 1)).all()
     letters = ["a"] if {"a", "h"} <= {name.lower().strip("d0123456789") for name in used} else []
     hidden = {name.lower() for name in used if names.last == 2 and names.of(name) == names.after[1]}
@@ -117,7 +115,7 @@ def layouts(given: Trace, statements: Sequence[Statement], passing: frozenset[st
     counts_deltas = {"delta1", "delta2"} <= {name.replace("_", "") for name in used}
     pairs = ((CROSSED.fullmatch(each.name), each.reads) for each in statements)
     is_crossed = any(z and f"a{z[1]}" in reads and {f"da{z[1]}", f"dz{z[1]}"} <= used for z, reads in pairs)
-    remembers = {name[0] for name in getattr(given.problem, "state", ()) if np.ndim(given[name])}
+    remembers = {name[0] for name in given.problem.state if np.ndim(given[name])}
     has_penalty = any(map(names.is_penalty, used))
     ways: dict[str, Sequence[Any]] = {
         "penalty": (1.0, 2.0, 2.0 * names.samples, float(names.samples))[: 1 + 3 * has_penalty],

@@ -89,6 +89,16 @@ def _no_numbers(name: str, value: Any, array: Array) -> str:
     return repr(value)
 
 
+def first_true(wrong: Array) -> tuple[int, ...]:
+    """The index of the first True, row by row."""
+    return tuple(map(int, np.argwhere(wrong)[0]))
+
+
+def cell(name: str, where: tuple[int, ...]) -> str:
+    """The name of a cell: dW1[0, 2], or just L."""
+    return f"{name}{list(where)}" if where else name
+
+
 def can_be_kept(array: Any, before: Array) -> bool:
     """Whether an array that takes the place of another is of the same kind, and nobody can write to it."""
     return (

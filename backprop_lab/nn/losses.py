@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from backprop_lab.nn.arrays import as_numbers
+from backprop_lab.nn.arrays import as_numbers, first_true
 from backprop_lab.nn.lines import Array, Part
 from backprop_lab.nn.running import results_of
 
@@ -51,7 +51,7 @@ class Loss(Part):
     def check_predictions(self, y_pred: Array) -> None:
         """Raise ValueError, naming the first, for a prediction that is no probability where the loss takes these."""
         if self.on_probabilities and not (right := (y_pred >= 0) & (y_pred <= 1)).all():
-            at = tuple(map(int, np.argwhere(~right)[0]))
+            at = first_true(~right)
             raise ValueError(
                 f"{self!r} takes probabilities, from 0 to 1, and y_pred{list(at)} is {y_pred[at]}: let the last layer "
                 "be a Sigmoid(), or take SigmoidCrossEntropy() for scores"
@@ -156,7 +156,7 @@ class _BinaryCrossEntropy(Loss):
         numbers = np.real(y).astype(float)
         right = (numbers >= 0) & (numbers <= 1)
         if not right.all():
-            at = tuple(map(int, np.argwhere(~right)[0]))
+            at = first_true(~right)
             raise ValueError(
                 f"the targets of {type(self).__name__} are probabilities, from 0 to 1, such as 0 for no and 1 for yes; "
                 f"y{list(at)} is {numbers[at]}"

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from backprop_lab.nn.layers import Array
-from backprop_lab.reading.parts import BINDS, SIGNS, Binds, Made, Place, Reader, UnclearError, tree_of, typeset
+from backprop_lab.nn.lines import tree_of
+from backprop_lab.reading.parts import BINDS, SIGNS, Binds, Made, Place, Reader, UnclearError, typeset
 from backprop_lab.reading.slopes import slopes_of, value_of
 from backprop_lab.step.number_format import MINUS
 from backprop_lab.step.trace import Trace

@@ -16,17 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop_lab.nn.layers import Array
-from backprop_lab.reading.parts import (
-    BINDS,
-    COMPARISONS,
-    Binds,
-    Place,
-    Reader,
-    UnclearError,
-    line_of,
-    tree_of,
-    typeset,
-)
+from backprop_lab.nn.lines import tree_of
+from backprop_lab.reading.parts import BINDS, COMPARISONS, Binds, Place, Reader, UnclearError, line_of, typeset
 from backprop_lab.reading.slopes import but_for_rounding, cell_at, in_rows, is_slope, place_of, slopes_of, value_of
 from backprop_lab.step.number_format import MINUS, plain, typed_number
 from backprop_lab.step.trace import Trace

@@ -11,14 +11,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from enum import IntEnum
-from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from backprop_lab.nn.layers import Array
-from backprop_lab.nn.lines import called, goes_cell_by_cell, names_in
+from backprop_lab.nn.lines import called, goes_cell_by_cell, names_in, tree_of
 from backprop_lab.nn.steps import Step
 from backprop_lab.reading.slopes import is_slope, slope_of, slopes_of
 from backprop_lab.step.number_format import MINUS, listed
@@ -267,12 +266,6 @@ def _is_free(at: int | str) -> bool:
 def _within(one: tuple[str, Place], other: tuple[str, Place]) -> bool:
     """Whether all cells of one are among those of another."""
     return one != other and one[0] == other[0] and all(b in (a, "*") for a, b in zip(one[1], other[1], strict=True))
-
-
-@lru_cache(maxsize=512)
-def tree_of(code: str) -> ast.expr:
-    """A line as Python reads it."""
-    return ast.parse(code, mode="eval").body
 
 
 def typeset(code: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from backprop_lab.nn.arrays import as_readonly_array, can_be_kept
+from backprop_lab.nn.arrays import as_readonly_array, can_be_kept, cell, first_true
 from backprop_lab.nn.checking import check_part
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.lines import Part
@@ -118,10 +118,9 @@ class Program(Problem):
             elif data[name].dtype.kind in "iu":  # int64 becomes float64, which does not wrap round
                 data[name] = as_readonly_array(name, data[name])
             if not (finite := np.isfinite(np.asarray(data[name], dtype=complex))).all():
-                at = tuple(map(int, np.argwhere(~finite)[0]))
-                cell = f"{name}[{', '.join(map(str, at))}]" if at else name
+                at = first_true(~finite)
                 mask = "; -1e9 hides as well as -inf" if data[name][at] == -np.inf else ""
-                raise ValueError(f"{cell} is {data[name][at]}, and data must be finite{mask}")
+                raise ValueError(f"{cell(name, at)} is {data[name][at]}, and data must be finite{mask}")
         vars(self).update(
             _parameters=parameters,
             _data={name: value for name, value in data.items() if name not in replaced},
@@ -248,10 +247,9 @@ def _compared(name: str, answer: Array, right: Array, written: Written) -> bool:
     off = np.abs(answer - right)
     wrong = ~(off <= SAME * np.abs(right) + OF_LARGEST * np.max(np.abs(right), initial=0.0))
     if wrong.any():
-        at = tuple(map(int, np.argwhere(wrong)[0]))
-        cell = f"{name}[{', '.join(map(str, at))}]" if at else name
-        raise ValueError(f"{name} = {code} is not the gradient: {cell} is {answer[at]:.6g}, and should be "
-                         f"{right[at]:.6g}")  # fmt: skip
+        at = first_true(wrong)
+        values = f"{cell(name, at)} is {answer[at]:.6g}, and should be {right[at]:.6g}"
+        raise ValueError(f"{name} = {code} is not the gradient: {values}")
     return True
 
 

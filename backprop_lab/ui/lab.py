@@ -5,7 +5,7 @@ import atexit
 import base64
 import html
 import os
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -100,11 +100,8 @@ class Lab(widgets.VBox):
 
     def _refuse(self, sentence: str) -> None:
         """Say why something was not done. A lab whose controls show its state resets them first."""
-        self._say([sentence], "refused")
-
-    def _say(self, sentences: Sequence[str], kind: str = "note") -> None:
-        text = "<br>".join(html.escape(sentence) for sentence in sentences if sentence)
-        self._note.value = f'<div class="bpl-{kind}" role="status">{text}</div>' if text else ""
+        text = html.escape(sentence)
+        self._note.value = f'<div class="bpl-refused" role="status">{text}</div>' if text else ""
 
     def save(self, path: str | os.PathLike[str], *, scale: float | None = None, dark: bool = False) -> None:
         """Save what the lab shows now as a picture, on light paper or `dark`; the name ends with .png.

@@ -4,7 +4,7 @@ An equation that is too long for one line goes on in the next, at a sum or befor
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import NamedTuple
@@ -13,11 +13,11 @@ from backprop_lab.reading.equation import Operand
 from backprop_lab.reading.slopes import is_slope
 from backprop_lab.step.number_format import MINUS
 from backprop_lab.ui.board.cells import number_size
-from backprop_lab.ui.board.layout import ACROSS, DOWN, MARGIN, Box
+from backprop_lab.ui.board.layout import ACROSS, DOWN, MARGIN, Box, largest_fitting
 from backprop_lab.ui.board.text import Word
 
 COMFORTABLE = 9.0  # CSS pixels an em, of numbers where only some rows and columns are shown
-WIDEST, WIDEST_LARGE = 64.0, 104.0  # a cell
+LEAST, WIDEST, WIDEST_LARGE = 0.2, 64.0, 104.0  # a cell
 ACROSS_DOWN = 0.52  # a cell's height by its width
 ALL = 10**6, 10**6  # rows and columns
 MOST_LINES = 24  # rows or columns shown of a matrix that is not shown whole
@@ -201,9 +201,9 @@ def _fitted(way: Way, chosen: tuple[int, int] | None, room: Room, most: tuple[in
         labels = len(shown) + way.is_stacked
         return rows * tall + labels * 1.45 * _sizes(beside(tall), tall)[1] + (labels - 1) * BETWEEN + 2 * MARGIN
 
-    widest = _most(WIDEST_LARGE if room.large else WIDEST, lambda cell: needed(cell) <= room.width)
+    widest = largest_fitting(LEAST, WIDEST_LARGE if room.large else WIDEST, 24, lambda cell: needed(cell) <= room.width)
     highest = ACROSS_DOWN * widest if widest >= 16 else 1.5 * widest
-    tall = _most(highest, lambda tall: needed_down(tall) <= room.height)
+    tall = largest_fitting(LEAST, highest, 24, lambda tall: needed_down(tall) <= room.height)
     wide = beside(tall)
     em, label = _sizes(wide, tall)
     if len(shown) > 1:  # no sign is higher than its line
@@ -231,15 +231,6 @@ def _fitted(way: Way, chosen: tuple[int, int] | None, room: Room, most: tuple[in
         labels += [_label(p, label, placed[before:], room.width - MARGIN) for p in placed[before:]]
         y += 1.45 * label + in_line[line] * tall + BETWEEN
     return Arrangement(placed, signs, labels, number_size(wide, tall))
-
-
-def _most(most: float, fits: Callable[[float], bool]) -> float:
-    """The largest size that fits, up to the `most`."""
-    low, high = 0.2, most
-    for _ in range(24):
-        middle = (low + high) / 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return low
 
 
 def _rows_in(height: float, way: Way) -> int:

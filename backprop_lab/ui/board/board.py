@@ -60,8 +60,7 @@ class Board(Picture):
     ) -> None:
         self._layout_key = _layout_key(trace)
         self.layout = place_matrices(trace, width, height, large)
-        self.width, self.height = round(self.layout.width), round(self.layout.height)
-        super().__init__(self.width, self.height, ratio, DARK if dark else LIGHT)
+        super().__init__(round(self.layout.width), round(self.layout.height), ratio, DARK if dark else LIGHT)
         self.boxes = list(self.layout.boxes.values())
         self._kinds = kinds_of(trace)
         self._draw_background(trace)

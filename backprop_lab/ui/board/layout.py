@@ -202,11 +202,15 @@ def _first_with(readable: float, fits: Callable[[float, float], bool], most: flo
     power = next((power for power in POWERS if fits(min(readable, most), power)), POWERS[-1])
     if fits(most, power):
         return power, most
-    low, high = 0.0, most
-    for _ in range(40):
+    return power, max(largest_fitting(0.0, most, 40, lambda side: fits(side, power)), 0.01)
+
+
+def largest_fitting(low: float, high: float, halvings: int, fits: Callable[[float], bool]) -> float:
+    """The largest size between two that fits, as nearly as so many halvings come to it."""
+    for _ in range(halvings):
         middle = (low + high) / 2
-        low, high = (middle, high) if fits(middle, power) else (low, middle)
-    return power, max(low, 0.01)
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
 
 
 def _stacked(columns: list[Column], height: Callable[[int], float], label: float, row_gap: float) -> list[Stack]:

@@ -36,7 +36,7 @@ class Operation(Picture):
         self, scales: Scales, width: float, height: float, ratio: float = 1.0, dark: bool = False, large: bool = False
     ) -> None:
         super().__init__(width, height, ratio, DARK if dark else LIGHT)
-        self.width, self.height, self.large, self._scales = width, height, large, scales
+        self.large, self._scales = large, scales
         self.canvas.draw()
         self._background = np.array(self.canvas.buffer_rgba())
         self._empty = self.take()

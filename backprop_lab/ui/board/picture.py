@@ -27,7 +27,8 @@ class Picture:
     def __init__(
         self, width: float, height: float, ratio: float, theme: Theme, of_scale: int = 64, more: tuple[str, ...] = ()
     ) -> None:
-        self.theme, self.ratio, self._colours = theme, ratio, (theme, of_scale, more)
+        self.width, self.height, self.ratio = width, height, ratio
+        self.theme, self._colours = theme, (theme, of_scale, more)
         size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
         # Slightly more than this many pixels: 464 can come out as 463.99, which matplotlib before 3.11 cuts to 463.
         across, down = ((pixels + 1e-6) / (100 * ratio) for pixels in size)

@@ -70,7 +70,7 @@ def poster(board: Board, head: Head) -> Figure:
         patch.set_visible(False)
         for word in words:
             _write(board, word, patch.get_facecolor())
-    _write_head(board, board.width, head)
+    _write_head(board, head)
     for box, levels, numbers in zip(board.boxes, board.cells.levels, board.cells.numbers, strict=True):
         _cells(board, box, levels, numbers)
     for x, top, width, height in board.ramps:
@@ -85,7 +85,7 @@ def painted(board: Board, head: Head, progress: float | None = None) -> Image.Im
     fills = tuple(map(LIGHT.phase, PHASES))
     above = Picture(board.width, head.height, board.ratio, board.theme, more=fills)
     above.axes.set_ylim(0, -head.height)
-    _write_head(above, board.width, head)
+    _write_head(above, head)
     above.canvas.draw()
     parts = [Image.fromarray(np.asarray(above.canvas.buffer_rgba())), board.image()]
     if progress is not None:
@@ -99,9 +99,9 @@ def painted(board: Board, head: Head, progress: float | None = None) -> Image.Im
     return in_few_colours(whole, board.theme, more=fills)
 
 
-def _write_head(picture: Picture, width: float, head: Head) -> None:
+def _write_head(picture: Picture, head: Head) -> None:
     """The words above a board, that end where y is 0."""
-    theme, top = picture.theme, -head.height
+    theme, width, top = picture.theme, picture.width, -head.height
     chip, title, place = (word._replace(y=top + word.y) for word in head.words)
     _write(picture, chip, "#ffffff", bbox={"boxstyle": "round,pad=0.25", "facecolor": head.colour, "edgecolor": "none"})
     size = title.size * min(1.0, (width - title.x - 2 * MARGIN) / title.width)

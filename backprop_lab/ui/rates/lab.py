@@ -185,7 +185,7 @@ class LearningRateLab(Lab):
 
     def _follow(self, old: State, new: State) -> None:
         if new.running > old.running or any(getattr(old, part) != getattr(new, part) for part in _ASKED_FOR):
-            self._say([])  # an earlier refusal is no longer of interest
+            self._note.value = ""  # an earlier refusal is no longer of interest
         self._show(new)
 
     def _show(self, state: State) -> None:

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 from traitlets import HasTraits, Instance
 
-from backprop_lab.nn.layers import ACTIVATIONS, Array
-from backprop_lab.nn.optimizers import OPTIMIZERS
+from backprop_lab.nn.layers import Array
 from backprop_lab.step.problem import Problem, check_problem, check_whole
-from backprop_lab.step.random_problems import can_be_redrawn, random_problem, redrawn
+from backprop_lab.step.random_problems import can_be_redrawn, redrawn
 from backprop_lab.training.curvature import critical_lr, iter_sharpness, limit_of, with_decay_as_penalty
 from backprop_lab.training.sweep import Sweep, in_floats, sweep_problems
 from backprop_lab.ui.steps.setup import AS_GIVEN, RANDOM, Setup
@@ -94,8 +93,7 @@ class Settings:
         """Where the runs of a seed start."""
         if self.problem is not None:
             return redrawn(self.given, seed)
-        parts = ACTIVATIONS[self.setup.activation], OPTIMIZERS[self.setup.optimizer]
-        return random_problem(seed or 0, hidden=self.setup.hidden, activation=parts[0], optimizer=parts[1])
+        return replace(self.setup, seed=seed).problem()
 
 
 @dataclass(frozen=True, eq=False)
@@ -301,9 +299,8 @@ def _sweep(settings: Settings) -> Iterator[tuple[Runs | None, str]]:
         took = time.monotonic() - started
         if whole > result.left and took > 1:  # until then, nobody can tell
             seconds = took * result.left / (whole - result.left)
-            progress = (
-                "" if seconds < 1 else f"{seconds:.0f} s left" if seconds < 100 else f"{seconds / 60:.0f} min left"
-            )
+            left = f"{seconds:.0f} s left" if seconds < 100 else f"{seconds / 60:.0f} min left"
+            progress = left if seconds >= 1 else ""
         runs = Runs(settings, result, tuple(limit for limit, _ in limits), result.step, untold) if result.step else None
         yield runs, progress
 

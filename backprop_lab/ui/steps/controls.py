@@ -34,11 +34,7 @@ class Controls:
     """Widgets, in two `rows`, that change a stepper; `show` sets them to its place, however it came there."""
 
     def __init__(
-        self,
-        stepper: Stepper,
-        hidden: Sequence[str],
-        on_change: OnChange,
-        start_over: Callable[[str, Any], None],
+        self, stepper: Stepper, hidden: Sequence[str], on_change: OnChange, start_over: Callable[[str, Any], None]
     ) -> None:
         """`on_change` calls a function with each new value of a widget; `start_over` sets a field of Setup."""
         self._stepper = stepper
@@ -58,9 +54,7 @@ class Controls:
             "More", "Network sizes, a planted mistake, all values as a table, the step as a NumPy script"
         )
         self.mistake = menu("planted mistake", "330px", "Plant a classic mistake")
-        self._offered: tuple[str, list[Any]] | None = (
-            None  # what is planted, and the lines, for which it has its options
-        )
+        self._offered: tuple[str, list[Any]] | None = None  # what is planted, and the lines, of its options
         self.table = toggle("Values as a table", "Every number on the board as text, also for screen readers")
         self.script = toggle("As NumPy", "A plain script that prints the same numbers")
         self.opening = {self.more: "", self.table: "bpl-tables", self.script: "bpl-script"}  # and what to scroll to

@@ -17,20 +17,11 @@ from backprop_lab.ui.steps.remarks import on_colours
 from backprop_lab.ui.steps.stepper import Stepper
 
 KINDS = ("png", "svg", "pdf", "gif")
-WIDTHS = (
-    1000,
-    1400,
-    2000,
-)  # CSS pixels: the first, unless numbers find room on a wider one alone, of the smallest area
+# CSS pixels: the first, unless numbers find room on a wider one alone, of the smallest area
+WIDTHS = (1000, 1400, 2000)
 
 
-def picture(
-    stepper: Stepper,
-    kind: str,
-    scale: float | None = None,
-    dark: bool = False,
-    seconds: float = 1.0,
-) -> bytes:
+def picture(stepper: Stepper, kind: str, scale: float | None = None, dark: bool = False, seconds: float = 1.0) -> bytes:
     """A file of one of KINDS, in which each step of a GIF stays for some seconds, and the last for three times as long.
 
     Raises ValueError for a scale that makes no picture, and for such seconds.
@@ -80,11 +71,7 @@ def still(stepper: Stepper, scale: float, dark: bool) -> bytes:
 
 
 def board_of(
-    place: LabState,
-    losses: Sequence[float],
-    dark: bool = False,
-    width: float = WIDTHS[0],
-    ratio: float = 1.0,
+    place: LabState, losses: Sequence[float], dark: bool = False, width: float = WIDTHS[0], ratio: float = 1.0
 ) -> Board:
     """The board as it is kept, with the cells framed that the place is about."""
     board = Board(place.trace, width, ratio=ratio, dark=dark, scales=place.scales, renewed=place.renewed)

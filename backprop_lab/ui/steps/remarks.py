@@ -50,9 +50,8 @@ def on_dead_units(trace: Trace, step: Step) -> str:
                 elif None in (chances := {unit: _may_come_back(trace, at, unit) for unit in dead}).values():
                     follows = f"{weights} no gradient now"
                 elif not (others := [unit for unit in dead if chances[unit]]):
-                    follows = (
-                        f"{they} {'is dead, and learns' if one else 'are dead, and learn'} nothing from these samples"
-                    )
+                    learn = "is dead, and learns" if one else "are dead, and learn"
+                    follows = f"{they} {learn} nothing from these samples"
                 else:
                     these = they if others == dead else f"only {', '.join(map(str, others))}"
                     follows = f"{weights} no gradient now; {these} may come back if earlier layers change"
