@@ -33,10 +33,9 @@ SPELLED = ("d{0}", "{0}", "d_{0}", "grad_{0}", "{0}_grad", "g{0}", "g_{0}", "dL_
 
 
 class Slope(NamedTuple):
-    """A derivative of the loss along one move of size `h`, and how far it can be off.
+    """A derivative of the loss along one move of size `h`, how far it can be off, and how much it changes: its `bend`.
 
-    `corner` says that the loss has a corner there, `still` that it has not changed at all; `bend` is by how much the
-    slope behind differs from that before.
+    `corner` says that the loss has a corner there, `still` that it has not changed at all.
     """
 
     slope: float
@@ -126,10 +125,8 @@ class OwnLoss:
         jump, rounded = abs(half_bend - bend / 2), 2 * (self.rough + self.changes) / h
         inexact = 4 * FLOAT64 * self.unit(name) / h * abs(half_slope)  # a number that is moved is rounded, too
         doubt = abs(slope - half_slope) + jump + rounded + inexact
-        doubt = doubt if np.isfinite(doubt) else np.inf
-        return Slope(
-            half_slope, doubt, jump > max(2 * rounded, 0.1 * abs(bend)), {*moved} == {self.value}, h, half_bend
-        )
+        is_corner, is_still = jump > max(2 * rounded, 0.1 * abs(bend)), {*moved} == {self.value}
+        return Slope(half_slope, doubt if np.isfinite(doubt) else np.inf, is_corner, is_still, h, half_bend)
 
     def penalty(self, name: str) -> float | None:
         """The slope of a penalty on a parameter, such as 0.2 for 0.1 * np.sum(W1**2); None if it cannot be seen.
