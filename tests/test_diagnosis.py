@@ -607,7 +607,7 @@ def test_corners_of_the_loss_are_untold_and_never_called_wrong():
 @pytest.mark.parametrize("size", [1e-2, 1e-3, 1e-4, 1e-5, 3e-6, 1e-6, 1e-7, 1e-9])
 def test_right_gradients_of_tiny_weights_and_zero_biases_are_never_called_wrong_and_wrong_ones_are(size):
     """A move that is large beside the weights takes all ReLUs across their corners, which then no longer show."""
-    for seed in range(count(60, 12)):
+    for seed in {19, 29, *range(count(60, 12))}:  # in 19 and 29, two corners hide each other
         X, y = drawn(seed, X=(5, 4), y=(5, 3)).values()
 
         def loss(W1, b1, W2, b2, X=X, y=y):

@@ -89,9 +89,9 @@ class Explaining:
         return [each for each in self._patterns() if each.key[0] in here]
 
     def _is_borne_out(self, it: Explanation, others: Sequence["Explaining"]) -> bool:
-        """Whether all others bear an explanation out, and it lacks no more than what is remembered, where that is 0."""
-        lacks_no_more = all(each.compared.is_first_step_without(it.line) for each in (self, *others))
-        return not lacks_no_more and all(other.bears_out(it) for other in others)
+        """Whether all others bear it out, and it is more than a lack of what is remembered, where that is still 0."""
+        lacks_nothing_yet = all(each.compared.is_first_step_without(it.line) for each in (self, *others))
+        return not lacks_nothing_yet and all(other.bears_out(it) for other in others)
 
     def _under_its_line(self, others: Sequence["Explaining"]) -> list[Explanation]:
         """What explains the answer for the gradient whose name is all of this line, as in dy_pred = dE."""

@@ -41,7 +41,7 @@ class Slopes:
         looked_at, seem_right = suspicious[:CONFIRMED], False  # two corners, one to each side, may hide each other
         for at in looked_at:
             before = self.found[at]
-            if before.h > 2 * SAFE * self.own.size(self.name):
+            if before.h > 2 * SAFE * self.own.size(self.name) and not before.is_sharp:
                 self.found[at] = self.averaged(at)
             else:
                 again = self.one(at, STEPS[2])
