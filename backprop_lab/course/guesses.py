@@ -35,11 +35,10 @@ def meant_by(typed: str, right: Trace, place: str | None = None, wrong: str | No
     if len("".join(words[0] | words[1])) < 2 or typed.strip(" .!").lower() in ("no", "not"):
         return []
     named = [name for name, mistake in MISTAKES.items() if _plain(typed) in map(_plain, _called(mistake))]
-    told = {name: _told(mistake, in_order=words[0] != words[1]) for name, mistake in MISTAKES.items()}
-    all_of = [
-        name for name, (_, each) in told.items() if any(_fit(words, one) and _fit(one, words, True) for one in each)
-    ]
-    some_of = [name for name, (each, _) in told.items() if _fit(words, each)]
+    told = {name: _told(_called(mistake), in_order=words[0] != words[1]) for name, mistake in MISTAKES.items()}
+    all_of = [name for name, each in told.items() if any(_fit(words, one) and _fit(one, words, True) for one in each)]
+    told = {name: _told((name, mistake.title), in_order=words[0] != words[1]) for name, mistake in MISTAKES.items()}
+    some_of = [name for name, each in told.items() if _fit(words, (_all(each, 0), _all(each, 1)))]
     ways = (named, all_of) if named else (all_of, some_of)
     place = place or (wrong if named else None)
     return next(filter(None, (*(_possible(each, right, place) for each in ways), *ways)), [])
@@ -118,15 +117,14 @@ def _plain(text: str) -> list[str]:
     return text.lower().replace("-", " ").split()
 
 
-def _told(mistake: Mistake, in_order: bool) -> tuple[Sides, list[Sides]]:
-    """The words of a mistake's name and title together, and of each that it is called.
+def _told(texts: Iterable[str], in_order: bool) -> list[Sides]:
+    """The words of each name of a mistake; `in_order`, of those alone that say what is in place of what, if any do."""
+    told = [_sides(each) for each in texts]
+    return [each for each in told if in_order and each[0] != each[1]] or told
 
-    If a guess is `in_order`, as it says what is in place of what, so are they where any of them says so.
-    """
-    told = [_sides(each) for each in _called(mistake)]
-    ordered = [each for each in told if each[0] != each[1]] if in_order else []
-    own = [each for each in told[:2] if each in ordered] or told[:2]
-    return (set[str]().union(*(each[0] for each in own)), set[str]().union(*(each[1] for each in own))), ordered or told
+
+def _all(told: list[Sides], side: int) -> set[str]:
+    return {word for each in told for word in each[side]}
 
 
 def _sides(text: str) -> Sides:

@@ -74,7 +74,7 @@ def _no_numbers(name: str, value: Any, array: Array) -> str:
         wrong = np.array([[not _is_number(v) for v in row] for row in array])
         if not wrong.any():
             return f"its numbers are written as text. np.asarray({name}, float) turns them into numbers"
-        row, column = np.argwhere(wrong)[0]
+        row, column = first_true(wrong)
         names = getattr(value, "columns", None)  # of a DataFrame
         columns = list(range(array.shape[1])) if names is None else list(names)
         kept = [each for each, column_of in zip(columns, wrong.T, strict=True) if not column_of.any()]

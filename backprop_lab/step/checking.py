@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop_lab.nn.arrays import cell, first_true
 from backprop_lab.nn.lines import Array
 from backprop_lab.nn.lines import check_learning_rate as check_learning_rate
 from backprop_lab.nn.losses import Loss
@@ -21,8 +22,8 @@ def check_finite(**data: Array) -> None:
         with np.errstate(invalid="ignore"):  # of numbers of any kind, such as fractions with a nan among them
             finite = array - array == 0
         if not finite.all():
-            row, column = map(int, np.argwhere(~finite)[0])
-            sentence = f"{name}[{row}, {column}] is {array[row, column]}, and data must be finite"
+            at = first_true(~finite)
+            sentence = f"{cell(name, at)} is {array[at]}, and data must be finite"
             kept = np.flatnonzero(finite.any(axis=0))
             if name == "X" and len(array) > 1 and 0 < len(kept) < array.shape[1]:
                 gone = ", ".join(map(str, np.flatnonzero(~finite.any(axis=0))))
