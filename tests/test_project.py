@@ -78,6 +78,12 @@ def test_no_file_names_a_package_registry_or_a_folder_of_one_machine(project_fil
     assert not [(name, match[0]) for name, text in texts.items() for match in NAMED_NOWHERE.finditer(text)]
 
 
+def test_no_file_of_code_is_longer_than_one_keeps_in_mind(project_files):
+    code = [ROOT / name for name in project_files if re.match(r"(backprop_lab|docs|tools)/.*\.(py|js|css)$", name)]
+    assert len(code) > 150
+    assert not {path.name: length for path in code if (length := len(path.read_text("utf-8").splitlines())) > 330}
+
+
 def test_no_style_sheet_of_the_labs_reaches_into_what_another_one_is_for():
     sheets = {at.stem: re.findall(r"\.(bpl-[\w-]+)", at.read_text()) for at in (ROOT / "backprop_lab").rglob("*.css")}
     assert not {*sheets.pop("line_list")} & set().union(*sheets.values())

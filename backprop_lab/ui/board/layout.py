@@ -62,7 +62,9 @@ class Box(NamedTuple):
     @property
     def means(self) -> tuple[int, int]:
         """How many cells, down and across, a square of the picture is the mean of: (1, 1) if every cell is shown."""
-        return _cells_in_a_square(self.height, self.rows), _cells_in_a_square(self.width, self.cols)
+        sides = (self.height, self.rows), (self.width, self.cols)
+        down, across = (max(1, math.ceil(SMALLEST * n / side - 1e-9)) for side, n in sides)
+        return down, across
 
 
 @dataclass(frozen=True)
@@ -148,10 +150,8 @@ def _placed(
     def widths(cell: float, power: float) -> list[float]:
         return [max(name, cell * column.cols**power) for name, column in zip(names, columns, strict=True)]
 
-    def is_narrow(cell: float, power: float) -> bool:
-        return sum(widths(cell, power)) <= room
-
-    across, cell_width = _first_with(5, is_narrow, WIDEST_LARGE if large else WIDEST)
+    widest = WIDEST_LARGE if large else WIDEST
+    across, cell_width = _first_with(5, lambda cell, power: sum(widths(cell, power)) <= room, widest)
 
     def boxes(cell: float, power: float) -> list[Stack]:
         return _stacked(columns, lambda n: cell * n**power, label, row_gap)
@@ -159,10 +159,8 @@ def _placed(
     def bottom(cell: float, power: float) -> float:
         return MARGIN + max(top + float(cell * n**power) for stack in boxes(cell, power) for _, _, top, n, _ in stack)
 
-    def is_low(cell: float, power: float) -> bool:
-        return bottom(cell, power) <= height
-
-    down, cell_height = _first_with(4, is_low, (NATURAL if height == math.inf else TALL) * cell_width)
+    highest = (NATURAL if height == math.inf else TALL) * cell_width
+    down, cell_height = _first_with(4, lambda cell, power: bottom(cell, power) <= height, highest)
     if across == down == 1:
         cell_width = min(cell_width, FLAT * cell_height)
     used = widths(cell_width, across)
@@ -191,10 +189,6 @@ def _placed(
     scales = scales or beside(legend, loss, between=True) or beside(SCALES, loss)  # for three, in smaller letters
     arrows = _arrows(columns, placed, lefts, gap)
     return Layout(right + MARGIN, end, font, gap, placed, arrows, [], loss, scales)
-
-
-def _cells_in_a_square(side: float, n: int) -> int:
-    return max(1, math.ceil(SMALLEST * n / side - 1e-9))
 
 
 def _first_with(readable: float, fits: Callable[[float, float], bool], most: float) -> tuple[float, float]:
