@@ -407,3 +407,53 @@ def test_where_the_loss_is_the_logarithm_of_0_no_gradient_is_refused():
     assert t["L"] == np.inf
     assert prove(t, "ds").agrees is None
     assert "overflowed" in prove(t, "ds").sentence
+
+
+LOG_LOSS = "p = 1 / (1 + np.exp(-(X @ w)))\nL = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))"
+RAW = {"X": [[1, 25, 3.0], [1, 40, 5], [1, 61, 2]], "y": [0.0, 1, 0]}
+CLIPPED = (
+    LOG_LOSS.replace("\n", "\nq = np.clip(p, 1e-15, 1 - 1e-15)\n").replace("log(p)", "log(q)").replace("- p", "- q")
+)
+SATURATED = [
+    *(("a = np.tanh(w)\nL = -np.sum(np.log(1 - a**2))", [w], {}) for w in (12.0, 14.0, 15.0, 18.0, 18.5)),
+    *((LOG_LOSS, [w], {"X": [[1.0]], "y": [0.0]}) for w in (30.0, 34.0, 36.5)),
+    (LOG_LOSS, [33.0, -2.0, 1.0], {"X": np.eye(3), "y": [0.0, 1, 0]}),
+    (LOG_LOSS, [20.0, 15.0], {"X": [[1, 1], [0.5, -1], [1, 0.3]], "y": [0.0, 1, 1]}),
+    *((lines, w, RAW) for lines in (LOG_LOSS, CLIPPED) for w in ([0.1, 0.5, -0.2], [0.1, 0.6, -0.2])),
+    ("p = 1 / (1 + np.exp(-(x @ w)))\nL = np.mean(np.log(1 - p))", [3.0, 2.0], {"x": [[4.0, 11], [0.1, 0.2]]}),
+    ("L = -np.sum(np.log(1 / (1 + np.exp(w))))", [709.0], {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("lines", "w", "data"), SATURATED)
+def test_where_1_minus_p_is_mostly_rounding_nothing_is_proved_and_nothing_refused(lines, w, data):
+    p = program(lines, {"w": w}, {name: np.array(value, float) for name, value in data.items()})
+    t = trace(p)
+    assert prove(t, "dw").agrees is None
+    assert np.isnan(check_gradients(p)["w"])
+    for wrong in (0 * t["dw"], -3 * t["dw"]):
+        assert not check_gradients(p, {"w": wrong})["w"] < 0.5
+
+
+@pytest.mark.parametrize(
+    ("lines", "w"),
+    [
+        ("L = np.sum(np.log(1 + np.exp(w)))", [800.0]),
+        ("p = 1 / (1 + np.exp(-w))\nL = -np.sum(np.log(1 - p))", [37.0]),
+        ("E = np.exp(w - w.max())\nP = E / E.sum()\nL = -np.log(P[0])", [-800.0, 20.0, 2.0]),
+    ],
+)
+def test_where_a_line_of_the_loss_overflows_on_its_way_no_gradient_is_refused(lines, w):
+    t = trace(program(lines, {"w": np.array(w)}, {}))
+    assert t["L"] == np.inf
+    assert (prove(t, "dw").agrees, prove(t, "dw").sentence[:27]) == (None, "The numbers have overflowed")
+    assert np.isnan(check_gradients(t.problem)["w"])
+
+
+def test_a_check_of_gradients_cannot_tell_where_a_proof_cannot_as_at_corners():
+    lines = "h = np.maximum(0, X @ W + b)\nL = np.sum((h @ V - Y) ** 2) + np.sum(np.abs(W))"
+    learnt = {"W": np.array([[1.0, 1], [1, 0]]), "b": np.zeros(2), "V": np.array([[1.0], [2]])}
+    t = trace(program(lines, learnt, {"X": [[1.0, -1], [2, 1], [0, 1]], "Y": [[1.0], [0], [2]]}))
+    assert prove(t, "dW").sentence.startswith("Inconclusive for 3 of its 4 entries")
+    errors = check_gradients(t.problem)
+    assert (np.isnan(errors["W"]), np.isnan(errors["b"]), errors["V"] < 1e-9) == (True, True, True)

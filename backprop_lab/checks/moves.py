@@ -1,16 +1,19 @@
 """Slopes of the loss without calculus: by differences and by the complex step, each with the most that it is off by."""
 
+import ast
 import math
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from backprop_lab.checks.numeric import has_corners, loss_of, off_at_zero, one_entry_each, takes_complex
 from backprop_lab.checks.rounding import FLOAT64, Terms, eps_of, terms_in, terms_of
-from backprop_lab.nn.lines import Array
+from backprop_lab.nn.arrays import FLOATS
+from backprop_lab.nn.lines import NAMESPACE, Array, compiled, evaluate, names_in, tree_of
 from backprop_lab.nn.steps import Lines
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.trace import Trace, trace
@@ -21,9 +24,12 @@ STEPS = (1e-5, 1e-3, 1e-7, 1e-2, 1e-4, 1e-6)  # of a central difference, in unit
 HUGE, TINY_BESIDE = 1e6, 1e-6  # as -1e9, which hides a number from a softmax, beside the others
 COMPLEX_STEP, LEAST = 1e-20, 1e-270  # at most, and by how much the loss then moves, or of the largest gradient
 STRAIGHT = 1e-8  # the most: a logarithm of 1e-290, with a slope of 1e290, bends before it has moved by 1
+WIDER, WIDEST = 1e100, 1e-10  # of a step that shows what underflows, as a factor, and where all of it does
+DRAWS = 4  # how often it is computed anew, rounded at random
 WORK = 1_500_000  # numbers in a tenth of a second: where entries moved one by one make more, directions are random
 DIRECTIONS, SEED = 8, 0  # any other seed would do
 BLOCK = 2**18  # how many numbers are moved at a time
+_TIMES = ast.Mult | ast.Div | ast.MatMult
 
 
 def rounding_of(gradient: Array, terms: Terms) -> Array:
@@ -83,6 +89,8 @@ class Moves:
         step = self.right.step(self.gradient)
         if not any(self.right.step(o).phase == "backward" for o in step.operands if o not in self.right.given):
             return False  # the loss is at its bottom
+        if _multiplies_rounding(step.code, terms_in(self.right)):
+            return False
         terms = self.along(terms_of(step.code, {name: Terms(self.right[name]) for name in step.operands}), np.abs)
         return bool(np.all(rounding <= TELLS * terms))
 
@@ -136,6 +144,10 @@ class Moves:
         hardly moves: times large weights, another one would bend a tanh on the way.
         Source: Squire and Trapp, "Using complex variables to estimate derivatives of real functions", SIAM Review 40
         (1998) 110-112.
+
+        Rounding on the way spoils a slope all the same, as the 1 - p of a sigmoid that is nearly 1 does. So it is
+        computed a few times more, each operation rounded at random, and with a larger step, where less underflows.
+        Source: Parker, "Monte Carlo arithmetic: exploiting randomness in floating-point arithmetic" (1997).
         """
         loss, along = loss_of(off_at_zero(self.problem), self.name), self.along(self.terms.terms, np.abs)
         parameters = self.problem.parameters
@@ -145,24 +157,36 @@ class Moves:
         of = np.where(along == 0, 1.0, along)  # a slope that is 0 must not be the square of a step
         h = np.fmin(COMPLEX_STEP, np.fmax(LEAST, LEAST * largest / of))  # COMPLEX_STEP where they are nan
         h = np.fmin(h, STRAIGHT / of)
+        noisy = partial(loss, noise=np.random.default_rng(SEED))
         try:
             with warnings.catch_warnings(action="error"):  # pragma: no mutate  as where an imaginary part is dropped
                 slopes = np.imag(self._moved(loss, 1j * h)[0]) / h
+                wider = np.where(slopes == 0, WIDEST, np.fmin(WIDER * h, COMPLEX_STEP))
+                wider = np.broadcast_to(np.fmin(wider, STRAIGHT / of), (DRAWS, len(self.moves)))
+                off = np.abs(np.imag(self._moved(noisy, 1j * wider)) / wider - slopes)
         except Exception:  # code of a reader's own may refuse complex numbers in any way
             return None
         if not self.problem.stages:  # what a derived line has as 0 is no rounding: it is that of the loss on its way
             noise = ROUNDINGS * FLOAT64 * np.max(terms_in(self.right)[self.problem.loss_name].terms) / self.units()
             slopes = np.where((along == 0) & (np.abs(slopes) <= noise), 0.0, slopes)
         underflow = np.finfo(float).tiny / h * largest  # smaller imaginary parts are lost on the way
-        doubt = ROUNDINGS * FLOAT64 * along + np.where(along > 0, underflow, 0.0)
+        doubt = np.maximum(ROUNDINGS * FLOAT64 * along + underflow, 2 * np.max(off, axis=0))
+        doubt = np.where(along == 0, 0.0, doubt)
         is_told = np.isfinite(slopes + doubt) & (not self.ends_in_infinity())
         return Slopes(slopes, np.where(is_told, doubt, np.inf), "the complex step")
 
     def ends_in_infinity(self) -> bool:
-        """Whether the loss is infinite as a value before it is, such as the logarithm of 0, which has no slope."""
-        loss = self.problem.loss_name
-        before = (step.value for step in self.right.steps if step.role == "value" and step.name != loss)
-        return not np.isfinite(self.right[loss]) and not all(np.isfinite(value).all() for value in before)
+        """Whether the loss is infinite as a value before it is, or by a logarithm of 0, which has no slope."""
+        loss = self.right.step(self.problem.loss_name)
+        if np.isfinite(loss.value):
+            return False
+        before = (step.value for step in self.right.steps if step.role == "value" and step is not loss)
+        try:
+            with np.errstate(divide="raise"):
+                eval(compiled(loss.code), {**NAMESPACE, **{name: self.right[name] for name in loss.operands}})
+        except FloatingPointError:
+            return True
+        return not all(np.isfinite(value).all() for value in before)
 
     def holds(self, exact: Slopes, best: Slopes) -> bool:
         """Whether the code is such that the complex step holds: it agrees with finite differences where both can tell.
@@ -196,6 +220,24 @@ class Moves:
             stack = self.at + np.einsum("sm,m...->sm...", steps[:, part], self.moves[part])
             found.append(loss(stack.reshape(-1, *self.at.shape)).reshape(len(steps), -1))
         return np.concatenate(found, axis=1)
+
+
+def _multiplies_rounding(code: str, values: Mapping[str, Terms]) -> bool:
+    """Whether both factors somewhere in a line have numbers that are mostly rounding, of which one may be huge.
+
+    As in da * (1 - a**2) where a is nearly 1: the product may be anything.
+    """
+
+    def is_rounding(part: ast.expr) -> bool:
+        factor = ast.unparse(part)
+        value = np.asarray(evaluate(factor, {name: values[name].value for name in names_in(factor) if name in values}))
+        if value.dtype.kind not in FLOATS:
+            return False
+        rounded = ROUNDINGS * FLOAT64 * terms_of(factor, values) > TELLS * np.abs(value)
+        return bool(np.any(rounded & (value != 0)))
+
+    products = [node for node in ast.walk(tree_of(code)) if isinstance(node, ast.BinOp) and isinstance(node.op, _TIMES)]
+    return any(is_rounding(node.left) and is_rounding(node.right) for node in products)
 
 
 def _agree(exact: Slopes, best: Slopes) -> bool | None:

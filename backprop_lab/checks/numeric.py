@@ -11,12 +11,13 @@ import numpy as np
 
 from backprop_lab.nn.layers import Array, Layer
 from backprop_lab.nn.network import Network
+from backprop_lab.nn.running import NOISE
 from backprop_lab.nn.steps import Lines
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program
 
 _CORNERS = re.compile(r"[<>]|[=!]=|\b(abs|absolute|fabs|minimum|clip|where|max|min|sign|fmax|fmin)\b")
-LossOf = Callable[[Array], Any]  # the loss as a function of one array
+LossOf = Callable[..., Any]  # the loss as a function of one array
 
 
 def loss_with(problem: Problem, name: str, value: Array) -> Array:
@@ -31,7 +32,8 @@ def loss_with(problem: Problem, name: str, value: Array) -> Array:
 def loss_of(problem: Problem, name: str) -> LossOf:
     """The loss as a function of one value of the step before the loss, or of a stack: see `loss_with`.
 
-    The lines after that value are run, over a stack all at once, unless one takes one problem at a time.
+    The lines after that value are run, over a stack all at once, unless one takes one problem at a time. With a random
+    generator, `noise`, every operation in them is rounded at random.
     """
     given = problem.given
     before = [s.name for s in problem.lines if s.phase in ("forward", "loss") and s.name != problem.loss_name]
@@ -43,9 +45,10 @@ def loss_of(problem: Problem, name: str) -> LossOf:
     at = given[name] if name in given else problem.lines.function((name,), tuple(given))(*given.values())[0]
     dimensions = {each: np.ndim(value) for each, value in {**given, name: at}.items()}
 
-    def loss(value: Array) -> Array:
+    def loss(value: Array, noise: Any = None) -> Array:
         value = np.asarray(value)
-        (L,) = lines.call((problem.loss_name,), given | {name: value}, dimensions, analytic=np.iscomplexobj(value))
+        known = given | {name: value} | ({} if noise is None else {NOISE: noise})
+        (L,) = lines.call((problem.loss_name,), known, dimensions, analytic=np.iscomplexobj(value))
         return np.broadcast_to(L, value.shape[: value.ndim - np.ndim(at)])
 
     return loss

@@ -139,7 +139,7 @@ def _error(trace: Trace, name: str, analytic: Array) -> float:
         doubt, largest = found.doubt + rounding, np.max(size)
         if moves.is_zero(size, doubt, rounding):
             return 0.0
-        wrong = off > doubt  # pragma: no mutate  none is that to the last bit, as below
+        wrong = (off > doubt) & (not found.at_corner)  # pragma: no mutate  none is that to the bit
         hidden = (found.doubt > TELLS * size) & (found.doubt > 2 * rounding)  # pragma: no mutate
         if not wrong.any() and (hidden.any() or not np.max(doubt) <= TELLS * largest):  # pragma: no mutate
             return math.nan

@@ -23,6 +23,8 @@ from backprop_lab.nn.lines import (
 from backprop_lab.nn.stacking import CannotBeStackedError, Stacking, ones, picked, products
 
 Function = Callable[..., Any]
+NOISE = "_rounding"  # a generator that is given so: each operation is then rounded at random
+NOISY = 32 * np.finfo(float).eps  # of a number: how much is added or taken off, as a rule
 # What makes a value read-only; a call takes longer, and nearly all are arrays of their own.
 _KEEPS = "; {0}.setflags(False) if {0}.__class__ is _array and {0}.base is None else ({0} := _keep({0}))"
 
@@ -75,8 +77,9 @@ def function_of(
     Lines that no result needs are left out, and one that uses a later value waits for it. With `keep`, each value is
     made read-only before a line uses it, and all that is given or results is returned by name. With `dimensions`, of
     each value that is given, the function takes stacks: see `Stacking`. With `analytic`, it takes a complex step: see
-    `_Analytic`. What overflows does so without a warning. Raises ValueError if a line is no Python, if it uses a name
-    that nothing gives, or if lines wait for each other; its function does so, naming the line, if NumPy refuses one.
+    `_Analytic`. With NOISE among what is given, it computes a little differently each time. What overflows does so
+    without a warning. Raises ValueError if a line is no Python, if it uses a name that nothing gives, or if lines wait
+    for each other; its function does so, naming the line, if NumPy refuses one.
     """
     codes = dict(lines)
     ordered = {name: _on_one_line(codes[name]) for name in _that_are_needed(codes, results, given)}
@@ -92,6 +95,8 @@ def function_of(
             except CannotBeStackedError:
                 raise CannotBeStackedError(f"The line {name} = {codes[name]}") from None
             ordered[name] = ast.unparse(tree)
+    if NOISE in given:
+        ordered = {name: ast.unparse(_Noisy().visit(tree_of(code))) for name, code in ordered.items()}
     # Each line of the function is one of these, so that the number of its line tells which one stopped.
     body = [f"    {name} = {code}{_KEEPS.format(name) if keep else ''}" for name, code in ordered.items()]
     ends = [f"_alone({name}, {known[name]})" if dimensions and known[name] < 2 else name for name in results]
@@ -106,6 +111,7 @@ def function_of(
         "_products": products,
         "_picked": picked,
         "_ones": ones,
+        "_noisy": _noisy,
     }
     scope |= {f"_analytic_{name}": other for name, other in _OTHERWISE.items()}
     exec(compile(made, "<lines of NumPy>", "exec"), scope)
@@ -221,6 +227,28 @@ class _Analytic(ast.NodeTransformer):
         name, arguments, options = called(node) or (getattr(node.func, "id", ""), node.args, node.keywords)
         other = ast.Name(f"_analytic_{name}", ast.Load())
         return ast.Call(other, arguments, options) if name in _OTHERWISE else node
+
+
+class _Noisy(ast.NodeTransformer):
+    """Has what each operator and each function gives rounded at random."""
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        self.generic_visit(node)
+        if not isinstance(node, ast.BinOp | ast.Call):
+            return node
+        return ast.Call(ast.Name("_noisy", ast.Load()), [node, ast.Name(NOISE, ast.Load())], [])
+
+
+def _noisy(value: Any, rng: np.random.Generator) -> Any:
+    """A value with a little more or less in each number, but for those that are exact, as 0, 1 and 0.5 are.
+
+    They are taken to be exact if single precision holds them.
+    """
+    if getattr(value, "dtype", np.dtype(int)).kind not in "fc":
+        return value
+    real = np.real(value)
+    noise = 1 + NOISY * rng.standard_normal(np.shape(value))
+    return np.where(real == np.float32(real), value, value * noise)
 
 
 def _without_axes(value: Any, dimensions: int) -> Any:
