@@ -12,7 +12,7 @@ from known_programs import FORTY, PROGRAMS, given_of
 from problems import varied_problem
 from random_programs import MAY_BE_REFUSED, RandomProgram, gradients_by_autograd, numeric_gradient, run
 
-from backprop_lab import GELU, BinaryCrossEntropy, LeakyReLU, SigmoidCrossEntropy, trace
+from backprop_lab import GELU, BinaryCrossEntropy, LeakyReLU, SigmoidCrossEntropy, program, prove, trace
 from backprop_lab.deriving.program import derive
 from backprop_lab.nn.lines import evaluate
 
@@ -887,20 +887,15 @@ def test_random_programs_in_odd_shapes_have_right_gradients():
         ("np.expand_dims(r, 0)", "r[None]", "X[None] for axis 0"),
         ("np.expand_dims(r, 1)", "r[:, None]", "X[:, None] for axis 1"),
         ("np.squeeze(W[:1])", "W[:1][0]", "X[0] or X[:, 0]"),
-        ("np.inner(r, r)", "r @ r", "write a @ b"),
         ("np.inner(W, V)", "W @ V.T", "A @ B.T of matrices"),
         ("np.vdot(W, V)", "np.sum(W * V)", "np.sum(a * b)"),
-        ("np.outer(r, r)", "r[:, None] * r[None, :]", "a[:, None] * b[None, :]"),
-        ("np.hstack([W, V])", "np.concatenate([W, V], axis=1)", "np.concatenate([A, B], axis=1)"),
-        ("np.hstack([r, r])", "np.concatenate([r, r])", "np.concatenate([a, b]) of vectors"),
-        ("np.vstack([r, r])", "np.stack([r, r])", "np.stack([a, b]) of vectors"),
-        ("np.column_stack([r, r])", "np.stack([r, r], axis=1)", "np.stack([a, b], axis=1) of vectors"),
+        ("np.outer(W, r)", "W.reshape(-1)[:, None] * r[None, :]", "a[:, None] * b[None, :]"),
+        ("np.column_stack([r, W])", "np.concatenate([r[:, None], W], axis=1)", "np.concatenate([A, B], axis=1)"),
         ("np.cumsum(W, axis=0)", "T @ W", "T @ X"),
         ("np.cumsum(W, axis=1)", "W @ T.T", "X @ T.T along axis 1"),
         ("np.tril(W)", "W * T", "A * mask"),
         ("W[T == 1].mean()", "np.sum(W * T) / np.sum(T)", "np.sum(X * mask) / np.sum(mask)"),
         ("np.linalg.norm(W)**2", "np.sum(W**2)", "its square is np.sum(X**2)"),
-        ("r.T @ r", "r @ r", "leave .T out before an @"),
         ("C @ r", "np.sum(C * r, axis=-1)", "np.sum(C * r, axis=-1)"),
         ("r @ C", "np.sum(r[:, None] * C, axis=-2)", "np.sum(r[:, None] * C, axis=-2)"),
         ("np.clip(W, 0, None)", "np.maximum(W, 0)", "np.maximum(X, least)"),
@@ -917,6 +912,68 @@ def test_what_a_refusal_says_to_write_gives_what_was_meant(refused, written, sai
         derive(f"S = {refused}\n{loss}", given, data)
     derive(f"S = {written}\n{loss}", given, data)
     np.testing.assert_allclose(evaluate(written, given | data), meant)
+
+
+@pytest.mark.parametrize(
+    ("spelled", "usual"),
+    [
+        ("np.outer(np.tanh(r), q)", "np.tanh(r)[:, None] * q[None, :]"),
+        ("np.inner(r, q)", "r @ q"),
+        ("r.T @ W @ r", "r @ W @ r"),
+        ("np.hstack([W, V])", "np.concatenate([W, V], axis=1)"),
+        ("np.hstack((r, q))", "np.concatenate([r, q])"),
+        ("np.vstack([r, q, r])", "np.stack([r, q, r])"),
+        ("np.vstack((W, V))", "np.concatenate([W, V])"),
+        ("np.column_stack([r, q, r**2])", "np.stack([r, q, r**2], axis=1)"),
+        ("np.column_stack([W, V])", "np.concatenate([W, V], axis=1)"),
+        ("np.ravel(W @ V)", "(W @ V).reshape(-1)"),
+        ("(W @ V).flatten()", "(W @ V).reshape(-1)"),
+        ("W.copy() * V", "W * V"),
+    ],
+)
+def test_a_function_that_is_others_is_derived_as_they_are(spelled, usual):
+    given, rest = numbers(W=(3, 3), V=(3, 3), r=(3,), q=(3,)), "L = np.sum(S**2) + np.sum(W + V) + np.sum(r + q)"
+    rest = rest.replace("np.sum(S**2)", "S**2") if "@ r" in usual or "@ q" in usual else rest
+    as_spelled, as_usual = (derive(f"S = {line}\n{rest}", given, {}) for line in (spelled, usual))
+    assert_right(as_spelled, given, {}, 1e-9)
+    own = [
+        [(step.name, step.code) for step in found.lines if step.phase == "backward"] for found in (as_spelled, as_usual)
+    ]
+    assert own[0] == own[1]
+
+
+@pytest.mark.parametrize("corner", ["np.maximum(z, 0)", "np.maximum(0, z)"])
+@pytest.mark.parametrize("log", ["np.log1p(np.exp(-np.abs(z)))", "np.log(1 + np.exp(-np.abs(z)))"])
+@pytest.mark.parametrize("line", ["{corner} - z * y + {log}", "{corner} + {log} - z * y", "{log} + {corner} - z * y"])
+def test_a_cross_entropy_of_scores_is_known_as_one_also_at_a_score_of_0(corner, log, line):
+    """At 0 it has no corner, though both its parts have one."""
+    data = {"X": np.array([[1.0, 2.0], [3.0, -1.0], [1.0, 1.0]]), "y": np.array([1.0, 0.0, 1.0])}
+    t = trace(program(f"z = X @ w\nL = np.mean({line.format(corner=corner, log=log)})", {"w": np.zeros(2)}, data))
+    assert t.step("dz").code == "(1 / (1 + np.exp(-z)) - y) / len(y)"
+    assert (prove(t, "dw").agrees, prove(t, "dz").agrees) == (True, True)
+
+
+def test_the_factors_of_a_residual_stand_outside_of_a_product():
+    given, data = numbers(w=(3,)), numbers(X=(5, 3), y=(5,))
+    lines = {step.name: step.code for step in derive("L = np.mean((X @ w - y)**2)", given, data).lines}
+    assert lines["dw"] == "2 * (X.mT @ (X @ w - y)) / len(X)"
+
+
+@pytest.mark.parametrize(
+    ("lines", "learnt", "wanted", "said"),
+    [
+        ("L = W.shape[1] * np.sum(w)", {"W": (3, 2), "w": (2,)}, (), "W has no part in the loss L"),
+        ("L = np.mean(W[np.arange(3), ix])", {"W": (3, 2)}, ("ix",), "ix (3,) is to have a gradient, and what picks"),
+    ],
+)
+def test_what_is_learnt_must_be_more_than_measured_and_what_picks_places_has_no_gradient(lines, learnt, wanted, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        derive(lines, numbers(**learnt), {"ix": np.array([0, 1, 1])}, wanted)
+
+
+def test_what_has_no_number_in_it_is_refused_with_its_shape():
+    with pytest.raises(ValueError, match=re.escape("W has the shape (0, 2), and so no number in it")):
+        program("L = np.sum((X @ W - Y)**2)", {"W": np.zeros((0, 2))}, {"X": np.zeros((4, 0)), "Y": np.ones((4, 2))})
 
 
 def _refused(case):

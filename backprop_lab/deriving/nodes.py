@@ -1,6 +1,6 @@
 """An expression as a tree, of which equal parts are one object, and how it is written as code."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 SIGNS = {"+": 4, "-": 4, "*": 5, "/": 5, "@": 5, "**": 7, "&": 3, "|": 2}  # how tightly an operator binds
@@ -56,22 +56,22 @@ class Node:
     def __repr__(self) -> str:
         return f"<{code(self)} {self.shape}>"
 
-    def inside(self) -> "list[Node]":
-        """All its parts and itself, the innermost first."""
+    def inside(self, but_of: Collection[str] = ()) -> "list[Node]":
+        """All its parts and itself, the innermost first; without those of some operations."""
         found: dict[Node, None] = {}
 
         def look(node: Node) -> None:
             if node not in found:
-                for part in node.parts:
+                for part in () if node.op in but_of else node.parts:
                     look(part)
                 found[node] = None
 
         look(self)
         return [*found]
 
-    def names(self) -> "list[Node]":
+    def names(self, but_of: Collection[str] = ()) -> "list[Node]":
         """The names in it, in order."""
-        return [node for node in self.inside() if node.op == "name"]
+        return [node for node in self.inside(but_of) if node.op == "name"]
 
 
 def parts_of(args: tuple[Any, ...]) -> Iterator[Node]:

@@ -218,7 +218,7 @@ class _Program:
         """The names of all that a value is made of, and its own."""
         reached = {value}
         for line, meaning in reversed(self.graph.meaning.items()):
-            reached.update(meaning.names() if line in reached else ())
+            reached.update(meaning.names(but_of=SIZES) if line in reached else ())
         return reached
 
     def _loss_before(self, *learnt: Node) -> str:

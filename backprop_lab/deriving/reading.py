@@ -6,9 +6,10 @@ from difflib import get_close_matches
 from operator import add, floordiv, mul, sub
 from typing import Any
 
+from backprop_lab.deriving.calls import ALIASES, METHODS, REDUCTIONS, SPELLED, TAKES, meant, spelled_otherwise
 from backprop_lab.deriving.graph import Graph
 from backprop_lab.deriving.nodes import SIZES, TIGHT, Node, RefusedError, code, seen
-from backprop_lab.deriving.refusals import ALONE, FUNCTION, INSTEAD, MODULES, OTHERWISE, SYNTAX, instead
+from backprop_lab.deriving.refusals import ALONE, FUNCTION, INSTEAD, MODULES, SYNTAX, instead
 from backprop_lab.deriving.shapes import FUNCTIONS, Part, einsum_letters, length, number_of
 
 OPERATORS: dict[type[ast.AST], str] = {
@@ -18,21 +19,6 @@ OPERATORS: dict[type[ast.AST], str] = {
 }  # fmt: skip
 WHOLE: dict[type[ast.AST], Callable[[int, int], int]]
 WHOLE = {ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.FloorDiv: floordiv}
-REDUCTIONS = ("sum", "mean", "var", "std", "max", "min")
-TAKES: dict[str, tuple[int, int, tuple[str, ...]]] = {  # arguments at least, at most, and those by name
-    **{name: (n, n, ()) for name, n in FUNCTIONS.items()}, **dict.fromkeys(REDUCTIONS, (1, 2, ("axis", "keepdims"))),
-    "reshape": (2, 9, ()), "dot": (2, 2, ()), "matmul": (2, 2, ()), "einsum": (3, 3, ()), "arange": (1, 1, ()),
-    "eye": (1, 1, ()), "concatenate": (1, 2, ("axis",)), "stack": (1, 2, ("axis",)),
-    "transpose": (1, 9, ()), "swapaxes": (3, 3, ()),
-}  # fmt: skip
-METHODS = (*REDUCTIONS, "reshape", "dot", "clip", "transpose", "swapaxes")
-ALIASES = {"absolute": "abs", "fabs": "abs", "amax": "max", "amin": "min", "concat": "concatenate"}
-
-
-def _meant(name: str) -> str:
-    """What to write in place of a function that is not known: one that is called nearly so, if there is one."""
-    close = get_close_matches(name, TAKES, 1, 0.7)
-    return f"is np.{close[0]} meant?" if close else OTHERWISE
 
 
 class Reader:
@@ -64,7 +50,14 @@ class Reader:
             case ast.UnaryOp(op=op, operand=operand) if type(op) in OPERATORS:
                 return make(OPERATORS[type(op)], self.read(operand))
             case ast.BinOp(left, op, right) | ast.Compare(left, [op], [right]) if type(op) in OPERATORS:
-                node = make(OPERATORS[type(op)], self.read(left), self.read(right))
+                a, b, name = self.read(left), self.read(right), OPERATORS[type(op)]
+                if name == "+" and a.op in ("+", "-") and a.args[0].op == "maximum" and b.op in ("log", "log1p"):
+                    a, name, b = (
+                        make("+", a.args[0], b),
+                        a.op,
+                        a.args[1],
+                    )  # a softplus, with something between its parts
+                node = make(name, a, b)
                 number_of(node)
                 return node
             case ast.Compare():
@@ -119,7 +112,7 @@ class Reader:
         if name == "T" and axes > 2:
             raise RefusedError(f"{seen(node)}.T reverses the order of all axes: {text}.mT swaps the last two")
         if name in ("mT", "T"):
-            return self.graph.make("mT", node)
+            return node if name == "T" and axes == 1 else self.graph.make("mT", node)
         if name == "shape":
             raise RefusedError(f"a shape is not a number: write {text}.shape[0]")
         raise RefusedError(f".{name} is not known here: {instead(name, f'{text}.mT, {text}.size and sums are')}")
@@ -195,6 +188,8 @@ class Reader:
                 made = f"floats: places need whole numbers{mend}"
                 if node.kind == "b":
                     made = "truth values: X * mask keeps the same ones, with the mean np.sum(X * mask) / np.sum(mask)"
+                if node.op == "name" and node.needs:
+                    raise RefusedError(f"{seen(node)} is to have a gradient, and what picks places has none") from None
                 raise RefusedError(f"{seen(node)} picks no places, as it is made of {made}") from None
             self.indices |= {name.args[0] for name in node.names()}
             return node
@@ -224,7 +219,7 @@ class Reader:
                     raise RefusedError(f"{seen(of)} has no length")
                 return self.graph.make(name, of)
             case ast.Name(id=name):
-                raise RefusedError(f"{name}() has no rule here: {instead(name, _meant(name), len(args))}")
+                raise RefusedError(f"{name}() has no rule here: {instead(name, meant(name), len(args))}")
             case ast.Attribute(value=ast.Name(id="math"), attr="sqrt" | "exp" | "log" as name) if len(args) == 1:
                 of = self.read(args[0])
                 if not of.is_fixed:
@@ -245,7 +240,9 @@ class Reader:
     def _function(self, name: str, args: list[ast.expr], named: dict[str, ast.expr]) -> Node:
         make, read = self.graph.make, self.read
         if name not in TAKES:
-            raise RefusedError(f"np.{name} has no rule: {instead(name, _meant(name))}")
+            if not named and (node := self._spelled_otherwise(name, args)):
+                return node
+            raise RefusedError(f"np.{name} has no rule: {instead(name, meant(name))}")
         least, most, names = TAKES[name]
         if not least <= len(args) <= most or not named.keys() <= {*names}:
             by_name = f", and by name {' and '.join(names)}" if names else ", none by name"
@@ -280,6 +277,16 @@ class Reader:
         parts = tuple(map(read, args[0].elts))
         where = args[1] if len(args) > 1 else named.get("axis", ast.Constant(0))
         return make(name, parts, self._axis(where, parts[0], int(name == "stack")))
+
+    def _spelled_otherwise(self, name: str, args: list[ast.expr]) -> Node | None:
+        """A function that is others, read as these."""
+        if name not in SPELLED:
+            return None
+        values = args[0].elts if len(args) == 1 and isinstance(args[0], ast.List | ast.Tuple) else None
+        parts = list(map(self.read, args if values is None else values))
+        line = spelled_otherwise(name, [len(part.shape) for part in parts], values is not None)
+        names = {chr(65 + at): part for at, part in enumerate(parts)}
+        return Reader(self.graph, names).read(ast.parse(line, mode="eval").body) if line else None
 
     def _reduction(self, name: str, of: Node, where: ast.expr | None, named: dict[str, ast.expr]) -> Node:
         keepdims = named.get("keepdims", ast.Constant(False))

@@ -7,6 +7,7 @@ IMPORT = "an import: np is there already, and nothing else is needed"
 NUMBERS = "a line holds numbers such as 0.5: no text, no True or None, no complex number"
 EARLY = ("ListComp", "SetComp", "DictComp", "GeneratorExp", "Lambda", "IfExp", "JoinedStr", "NamedExpr")
 PART = "a part is changed in place: make the whole value in one line, with np.where or np.concatenate"
+PICKED = "a part is changed in place: P[np.arange(N), y] -= 1 is written as P - np.eye(P.shape[1])[y]"
 ALONE = "{}: a value has a plain name here: write {}"
 SYNTAX = {  # by the name that Python has for it
     "For": LOOP, "While": LOOP, "AsyncFor": LOOP, "ListComp": LOOP, "SetComp": LOOP, "DictComp": LOOP,
@@ -93,7 +94,7 @@ INSTEAD = {  # of a function
     "min of several": "write np.minimum(A, B), which takes the smaller of two, cell by cell",
     "range": "write np.arange(n)", "min": "write np.min", "max": "write np.max", "sum": "write np.sum",
     "float": "leave it out", "float32": "leave it out", "float64": "leave it out", "astype": "leave it out",
-    "copy": "leave it out", "item": ONE,
+    "item": ONE,
     "as_strided": WINDOW, "sliding_window_view": WINDOW, "strides": WINDOW, "lib": WINDOW,
 }  # fmt: skip
 

@@ -58,6 +58,12 @@ LAYERS = (  # what matches as a whole comes before its parts
     _rule("log-sigmoid", "np.log(1 / (1 + np.exp({X})))", "-{dY} / (1 + np.exp(-{X}))"),
     _rule("softplus", "np.log(1 + np.exp({X}))", "{dY} / (1 + np.exp(-{X}))"),
     _rule("softplus", "np.log1p(np.exp({X}))", "{dY} / (1 + np.exp(-{X}))"),
+    *(
+        _rule("softplus", line, "{dY} / (1 + np.exp(-{X}))")
+        for corner in ("np.maximum({X}, 0)", "np.maximum(0, {X})")
+        for log in ("np.log1p(np.exp(-np.abs({X})))", "np.log(1 + np.exp(-np.abs({X})))")
+        for line in (f"{corner} + {log}", f"{log} + {corner}")
+    ),
     _rule("relu", "np.maximum({X}, 0)", "{dY} * ({Y} > 0)"),
     _rule("relu", "np.maximum(0, {X})", "{dY} * ({Y} > 0)"),
 )

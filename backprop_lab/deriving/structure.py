@@ -1,13 +1,12 @@
 """The rules of what moves numbers and leaves them as they are: reshape, pick, join, einsum."""
 
 from collections.abc import Collection
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 from backprop_lab.deriving.graph import Graph
 from backprop_lab.deriving.nodes import Node, Shape, code, met
 from backprop_lab.deriving.shapes import Part
-from backprop_lab.deriving.simplifying import ONE, UNIT, Term, filled, one, product_of, summed, total
+from backprop_lab.deriving.simplifying import UNIT, Term, filled, one, product_of, summed, total
 from backprop_lab.deriving.softmax import Softmaxes
 
 
@@ -116,18 +115,20 @@ class Structure:
         """The terms of a gradient, added up where the node has been broadcast."""
         return [summed(self.graph, term, grad.full, node.shape) for term in grad.terms]
 
-    def whole(self, node: Node, grad: Grad) -> tuple[Fraction, Node]:
-        """A gradient as a number, and a node in the shape of the node that it is of."""
+    def whole(self, node: Node, grad: Grad) -> tuple[Term, Node]:
+        """A gradient as a number, sizes among its factors, and a node in the shape of the node that it is of."""
         terms = self.settled(node, grad)
-        number = terms[0].number if len(terms) == 1 else ONE
-        terms = [term._replace(number=term.number / number) for term in terms]
+        number = UNIT
+        if len(terms) == 1:
+            fixed = {each: power for each, power in terms[0].powers.items() if each.is_fixed}
+            number = Term(terms[0].number, fixed if len(fixed) < len(terms[0].powers) else {})
+        terms = [term.times(number, -1) for term in terms]
         return number, filled(self.graph, total(self.graph, terms), node)
 
-    def give(self, part: Node, number: Fraction, node: Node, rules: tuple[Passed, ...]) -> None:
+    def give(self, part: Node, number: Term, node: Node, rules: tuple[Passed, ...]) -> None:
         """Give a part its gradient, a number times a node, which may have a larger shape than the part."""
-        found = product_of(node)
         full = part if met(node.shape, part.shape) == part.shape else node
-        self.push(part, Grad([found._replace(number=found.number * number)], full, rules))
+        self.push(part, Grad([product_of(node).times(number)], full, rules))
 
     def by_structure(self, node: Node, grad: Grad) -> None:
         """Go through an operation that moves numbers."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from unicodedata import normalize
 
 from backprop_lab.deriving.nodes import RefusedError
-from backprop_lab.deriving.refusals import ALONE, EARLY, PART, SYNTAX
+from backprop_lab.deriving.refusals import ALONE, EARLY, PART, PICKED, SYNTAX
 from backprop_lab.nn.lines import NAMESPACE, RESERVED
 
 JOINING = {
@@ -113,6 +113,8 @@ def _assigned(statement: ast.stmt) -> tuple[list[tuple[str, ast.expr]], int]:
     """Each name and its expression, and how many lengths were unpacked. Raises RefusedError for other statements."""
     if not isinstance(statement, ast.Assign):
         shown = ast.unparse(statement)[:6] if isinstance(statement, ast.Expr | ast.Assert) else ""
+        if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Subscript):
+            raise RefusedError(PICKED)
         mend = "leave it out: " if shown in ("print(", "assert") or shown[:1] in ("'", '"') else ""
         otherwise = f'{mend}a line is "name = expression", and gives one value'
         raise RefusedError(SYNTAX.get(type(statement).__name__, otherwise))

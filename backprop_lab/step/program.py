@@ -257,4 +257,8 @@ def _arrays(what: str, given: Any) -> dict[str, Array]:
     """What is given by name, as read-only arrays; whole numbers and truth values of the data stay such."""
     if not isinstance(given, Mapping):
         raise ValueError(f"{what} are given by name, as a dictionary such as {{'W': W}}; got {given!r:.60}")
-    return {name: as_readonly_array(str(name), value, what == "data") for name, value in given.items()}
+    arrays = {name: as_readonly_array(str(name), value, what == "data") for name, value in given.items()}
+    for name, array in arrays.items():
+        if not array.size:
+            raise ValueError(f"{name} has the shape {array.shape}, and so no number in it: an axis has at least 1")
+    return arrays
