@@ -1133,3 +1133,128 @@ def test_a_loop_over_samples_or_steps_of_time_is_not_taken_for_one_over_layers()
     ):
         with pytest.raises(ValueError, match=r"is a for: .* diagnose runs any code"):
             check_lines(loop, RELU)
+
+
+BY_NUMBERS = """
+A = {0: X}
+A[1] = np.maximum(0, A[0] @ W1 + b1)
+dZ2 = 2 * (y_pred - y)
+dW2 = A[1].T @ dZ2
+dZ1 = (dZ2 @ W2.T) * (A[1] > 0)
+dW1 = A[0].T @ dZ1
+"""
+WITH_A_PREDICTION = """
+class Net:
+    def loss(self, X, y=None):
+        h = np.maximum(0, X @ W1 + b1)
+        out = h @ W2 + b2
+        if y is None:
+            return out
+        d = 2 * (out - y)
+        dW2 = h.T @ d
+        dh = (d @ W2.T) * (h > 0)
+        dW1 = X.T @ dh
+        return dW1, dW2
+    def predict(self, X):
+        y_pred = np.argmax(self.loss(X), axis=1)
+        return y_pred
+"""
+RETURNS_PARAMETERS = """
+dZ2 = 2 * (y_pred - y)
+dW2 = H1.T @ dZ2
+db2 = dZ2.sum(axis=0)
+def update(W2, b2, dW2, db2, lr):
+    W2 = W2 - lr * dW2
+    b2 = b2 - lr * db2
+    return {"W2": W2, "b2": b2}
+"""
+
+
+@pytest.mark.parametrize("text", [BY_NUMBERS, WITH_A_PREDICTION, RETURNS_PARAMETERS])
+def test_what_stands_beside_right_lines_in_scripts_is_no_mistake(text):
+    assert check_lines(text, RELU).ok
+    wrong = check_lines(text.replace("2 * (", "3 * ("), RELU)
+    assert wrong.first_wrong.of == "dy_pred", wrong
+
+
+@pytest.mark.parametrize("key", ["None", "''", "0.5", "'a b'"])
+def test_a_dictionary_with_any_keys_is_no_error_of_python(key):
+    found = check_lines(f"A = {{{key}: X}}\ndW2 = H1.T @ (2 * (y_pred - y))", RELU)
+    assert [line.of for line in found.lines] == ["dW2"]
+
+
+@pytest.mark.parametrize("turn", ["A.append(A[l] @ W[l] + b[l])", "z = A[l] @ W[l] + b[l]\n    A.append(z)"])
+def test_a_loop_that_fills_a_list_is_not_dropped_where_that_list_is_read(turn):
+    with pytest.raises(ValueError, match=r"line 2, `for l in range\(2\):`, is a for"):
+        check_lines(f"A = [X]\nfor l in range(2):\n    {turn}\ndW2 = A[1].T @ (2 * (A[2] - y))", RELU)
+
+
+MOMENTUM = random_problem(0, 5, 3, 4, 2, lr=0.1, optimizer=Momentum())
+STEP = "dZ2 = 2 * (y_pred - y)\ndW2 = H1.T @ dZ2\n"
+
+
+@pytest.mark.parametrize(
+    ("velocity", "update", "is_right"),
+    [
+        ("0.9 * v + dW2", "W2 -= lr * v", True),
+        ("0.9 * v - dW2", "W2 += lr * v", True),
+        ("0.9 * v - lr * dW2", "W2 += v", True),
+        ("0.9 * v + lr * dW2", "W2 -= v", True),
+        ("0.9 * v - dW2", "W2 -= lr * v", False),
+        ("0.9 * v + dW2", "W2 += lr * v", False),
+        ("0.9 * v - dW2", "W2 += v", False),
+    ],
+)
+def test_a_velocity_may_have_the_sign_and_the_rate_of_the_step_in_it(velocity, update, is_right):
+    found = check_lines(f"{STEP}v = {velocity}\n{update}".replace("v", "vW2"), MOMENTUM)
+    assert bool(found.ok) is is_right, found
+
+
+ADAM = """
+mW2 = 0.9 * mW2 + (1 - 0.9) * dW2
+vW2 = 0.999 * vW2 + (1 - 0.999) * dW2**2
+m_hat = mW2 / (1 - 0.9**t)
+v_hat = vW2 / (1 - 0.999**t)
+W2 = W2 - lr * m_hat / (np.sqrt(v_hat) + 1e-8)
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("0.9**t", "0.9 * t", "m_hat"),
+        ("0.9**t", "0.999**t", "m_hat"),
+        ("0.999**t", "0.9**t", "v_hat"),
+        ("m_hat = mW2 / (1 - 0.9**t)", "m_hat = mW2", "mW2 used where mhatW2 was meant"),
+    ],
+)
+def test_a_correction_of_adam_is_judged_in_other_steps_than_the_first_too(right, wrong, said):
+    problem = MOMENTUM.evolve(optimizer=Adam())
+    assert check_lines(STEP + ADAM, problem).ok
+    assert check_lines(f"t = 1\n{STEP}{ADAM}", problem).ok
+    assert check_lines((STEP + ADAM).replace("**t", "**1"), problem).ok
+    told = check_lines(STEP + ADAM.replace(right, wrong, 1), problem).first_wrong.sentence
+    assert said in told, told
+    assert not any(word in told for word in ("without the learning rate", "1e-07", "that of a rate")), told
+
+
+AS_COLUMNS = """
+dZ2 = A2 - Y
+dW2 = (1 / m) * np.dot(dZ2, A1.T)
+db2 = (1 / m) * np.sum(dZ2, axis=1, keepdims=True)
+dZ1 = np.multiply(np.dot(W2.T, dZ2), 1 - np.power(A1, 2))
+dW1 = (1 / m) * np.dot(dZ1, X.T)
+db1 = (1 / m) * np.sum(dZ1, axis=1, keepdims=True)
+b1 = b1 - learning_rate * db1
+"""
+BINARY = random_problem(2, 6, 3, 4, 1, activation=Tanh(), loss=BinaryCrossEntropy())
+
+
+def test_of_samples_in_columns_a_wrong_count_and_a_flat_bias_are_told_as_what_they_are():
+    assert check_lines(AS_COLUMNS, BINARY).ok
+    counted = check_lines(f"m = X.shape[0]\n{AS_COLUMNS}", BINARY).first_wrong
+    assert counted.sentence.endswith("twice what it should be: m is 3, and there are 6 samples"), counted
+    flat = AS_COLUMNS.replace("np.sum(dZ1, axis=1, keepdims=True)", "np.sum(dZ1, axis=1)")
+    for text in (flat, flat.replace("b1 = b1 -", "b1 -=")):
+        told = check_lines(text, BINARY).first_wrong
+        assert "db1 is flat, (4,), and a column, (4, 1), is meant: its sum needs keepdims=True" in told.sentence, told

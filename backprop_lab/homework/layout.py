@@ -13,7 +13,7 @@ class Layout:
     """How a learner lays out their arrays: samples in columns, W with a row for each output, flat biases, labels.
 
     `penalty` is how many times the c of an L2 they call `reg`, as many write c / 2, or divide by the samples too.
-    `velocity` is -1 or 1 where the rate is in what momentum remembers, `v = 0.9 * v - lr * dW`, and 0 where it is not.
+    `velocity` is what is in all that momentum remembers, beside the gradients: "-lr" in `v = 0.9 * v - lr * dW`.
     `from_1` is "deltas" where their numbers count the input, so that delta2 is dY1, "all" where all do: a1 is X; and
     "back" where they count from the output, so that delta1 is its delta.
     `before` is the letter that stands for what enters an activation, such as a where h stands for what leaves it, or h
@@ -28,7 +28,7 @@ class Layout:
     flat: bool = False
     labels: bool = False
     from_1: str = ""
-    velocity: int = 0
+    velocity: str = ""
     penalty: float = 1.0
     before: str = ""
     last: str = ""
@@ -57,7 +57,7 @@ class Layout:
     def scale(self, trace: Trace, name: str) -> Any:
         """How many times the package's a value is."""
         is_velocity = self.velocity and (trace.owner(name) or name) in trace.problem.state and name[0] == "v"
-        return self.velocity * trace["lr"] if is_velocity else 1
+        return {"-": -1, "lr": trace["lr"], "-lr": -trace["lr"]}[self.velocity] if is_velocity else 1
 
 
 def is_bias(trace: Trace, parameter: str) -> bool:

@@ -3,7 +3,6 @@
 How the arrays are laid out, and what doubtful names mean, is found out by trying: where the fewest lines are wrong.
 """
 
-import ast
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -19,16 +18,15 @@ from backprop_lab.homework.backward_pass import MASKS, Pass
 from backprop_lab.homework.blame import best_pass
 from backprop_lab.homework.found import SAME, Found, turned
 from backprop_lab.homework.layout import Layout
-from backprop_lab.homework.names import COUNTS, Names
+from backprop_lab.homework.names import Names
 from backprop_lab.homework.own_names import check_names, places
 from backprop_lab.homework.resemblance import times
 from backprop_lab.homework.sharing import with_other_names
 from backprop_lab.homework.statements import check_biases
 from backprop_lab.homework.text import statements_in
 from backprop_lab.homework.trials import layouts, one_after_the_other, others, with_gradients
-from backprop_lab.homework.words import in_their_words, parts_of, read_in, typed
+from backprop_lab.homework.words import flat_in, in_their_words, numbers_in, own_count, parts_of, read_in, typed
 from backprop_lab.nn.arrays import cell, first_true
-from backprop_lab.nn.forms import parsed
 from backprop_lab.step.number_format import listed, plain, told_apart
 from backprop_lab.step.problem import Problem, check_problem
 from backprop_lab.step.program import Program
@@ -135,7 +133,9 @@ def _checked(
     statements = with_other_names(statements_in(text, usual_names.last, lists, by_name), usual_names)
     given = with_gradients(given, own, statements)
     problem = given.problem
-    traces = [given, *others(problem)]
+    counts = {name for each in statements for name in each.reads if usual_names.of(name) == "step"}
+    says_step = not counts or any(each.name in counts for each in statements) or not counts.isdisjoint(own)
+    traces = [given, *others(problem, keeps_step=says_step)]
 
     def guessed(found: Pass, traces: list[Trace]) -> Pass:
         layout = found.names[0].layout
@@ -233,12 +233,11 @@ def _told(found: Found, best: Pass, only_so: Mapping[int, str], shown: Sequence[
 def _wrong(found: Found, best: Pass) -> str:
     """What is wrong with a line: what it stops with, its factor, or what its numbers look like; "" if nothing is."""
     if found.note:
-        return found.note
+        is_spread = "non-broadcastable" in found.note
+        return (flat_in(found, best, best.names[0].right(found.of).shape) if is_spread else "") or found.note
     traces = [names.trace for names in best.names]
     if found.mistaken != 1:
-        count = next((name for name in sorted(best.used) if name.lower() in COUNTS), "the number of samples")
-        numbers = {count: float(best.names[0].samples)} | _numbers_in(found, best)
-        return f"{found.name} is {times(found.mistaken, numbers)}"
+        return f"{found.name} is {times(found.mistaken, numbers_in(found, best))}{own_count(found, best)}"
 
     def answer(**known: Any) -> Any:
         at = next(
@@ -255,6 +254,8 @@ def _wrong(found: Found, best: Pass) -> str:
     if not found.has_its_slope:  # of which no line is known
         sentence = _as_written(feedback, found, best)
     if feedback.cause[:1] == ("shape",):
+        if flat := flat_in(found, best, right.shape):
+            return flat
         shapes = f"{found.name} has shape {value.shape}, and should have {right.shape}."
         return in_their_words(f"{shapes} {sentence.partition('. ')[2]}".strip(), found, best)
     if feedback.cause[:1] == ("value",) or not sentence:
@@ -282,17 +283,6 @@ def _again(best: Pass, at: int, found: Found, known: Mapping[str, Any]) -> Any:
     ways = [way for way in turned(value, right)[:: -1 if is_across else 1] if way is not None]
     times = found.entering * names.layout.scale(names.trace, found.of)
     return (ways[0] if ways else value.T if is_across else value) / times
-
-
-def _numbers_in(found: Found, best: Pass) -> dict[str, float]:
-    """What the right line works out to a single number on its way, as the root in `dS / np.sqrt(K.shape[-1])`."""
-    trace, numbers = best.names[0].trace, dict[str, float]()
-    line = parsed(trace.step(found.of).code)
-    for part in (each for each in ast.walk(line) if each is not line and isinstance(each, ast.Call | ast.BinOp)):
-        with suppress(NameError):  # of a part that is worked out in a loop of its own
-            value = np.asarray(trace.evaluate(code := ast.unparse(part)))
-            numbers |= {in_their_words(code, found, best): float(value)} if value.shape == () else {}
-    return numbers
 
 
 def _as_written(feedback: Feedback, found: Found, best: Pass) -> str:

@@ -189,7 +189,9 @@ class Once(ast.NodeTransformer):
             return ast.copy_location(ast.Assign(node.targets, ast.Constant(0.0)), node)  # as it stays
         if self._called(node.value):
             return self._handed_over(node, node.value) or _passed(node)
-        return None if only_shows(node) else node
+        called = {bare(each.func) for each in ast.walk(node.value) if isinstance(each, ast.Call)}
+        is_prediction = "argmax" in called and not called.isdisjoint(self.functions)
+        return None if is_prediction or only_shows(node) else node
 
     def _returned_anew(self, name: str) -> str:
         """A parameter that a function is given, to which it gives another array, and that it returns."""
@@ -257,7 +259,7 @@ class Once(ast.NodeTransformer):
 
     def is_idle(self, node: ast.stmt, within: ast.stmt | None = None) -> bool:
         """Whether what it writes is no gradient and no parameter, and is read nowhere else."""
-        written, inside = {*stored(node)}, Counter(loaded(within or node))
+        written, inside = {*stored(node), *_filled(node)}, Counter(loaded(within or node))
         names = {*loaded(node)} if isinstance(node, ast.Expr) else written
         if any(kind.fullmatch(each) for each in names for kind in (A_GRADIENT, A_PARAMETER, PARAMETERS)):
             return False
@@ -265,6 +267,14 @@ class Once(ast.NodeTransformer):
             return True
         is_of_data = not {each.lower() for each in names}.isdisjoint(DATA | {"np", "numpy"})
         return bool(names) and not is_of_data and all(self.reads[each] == inside[each] for each in written)
+
+
+def _filled(node: ast.AST) -> Iterator[str]:
+    """The lists to which a part appends."""
+    for each in ast.walk(node):
+        match each:
+            case ast.Call(ast.Attribute(holder, "append"), [_]):
+                yield bare(holder)
 
 
 def _in_order(body: Iterable[ast.AST]) -> Iterator[ast.AST]:

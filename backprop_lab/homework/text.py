@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from keyword import iskeyword
 from textwrap import dedent
 from typing import Any
 
@@ -51,7 +52,7 @@ KINDS = {
 }
 TAKEN = (ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.Attribute,
     ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.keyword, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
-    ast.expr_context, ast.IfExp, ast.Assign, ast.AugAssign)  # fmt: skip
+    ast.expr_context, ast.IfExp, ast.Dict, ast.Assign, ast.AugAssign)  # fmt: skip
 OF_HELPERS = (ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.If, ast.Expr, ast.Pass)
 GOES_BACK = re.compile("back|bprop|grad")
 OF_A_LAYER = re.compile("(?:d|grad_?)_?(?:[WwBb]|weights?|bias(?:es)?)")
@@ -179,6 +180,8 @@ def _statements(node: ast.stmt, script: _Script) -> Iterator[Statement]:
                 for statement in _statements(ast.copy_location(ast.Assign([target], value), node), script):
                     yield replace(statement, beside=first)
                     first = first or statement.name
+        case ast.Assign([ast.Name(name)], ast.Dict([ast.Constant(int()), *_])) if "grad" not in name:  # A = {0: X}
+            yield from _written(node, node)
         case ast.Assign([ast.Name() | ast.Attribute() as holder], ast.Dict() as value):
             yield from _of_a_dictionary(node, value, bare(holder))
         case ast.Expr(ast.Call(ast.Attribute(ast.Name(holder), "update"), args)):
@@ -229,7 +232,11 @@ def _of_a_dictionary(node: ast.stmt, value: ast.expr, holder: str) -> Iterator[S
     for key, each in zip(value.keys, value.values, strict=True):
         if not isinstance(key, ast.Constant) or isinstance(each, ast.Constant) or is_note(str(key.value)):
             continue
-        target = ast.Name(of_it(str(key.value), holder), ast.Store())
+        if ast.unparse(each) == key.value:  # {"W1": W1}
+            continue
+        if not (name := of_it(str(key.value), holder)).isidentifier() or iskeyword(name):
+            continue
+        target = ast.Name(name, ast.Store())
         for statement in _written(node, ast.Assign([target], each)):
             yield replace(statement, collects=isinstance(each, ast.Name))
 

@@ -61,10 +61,11 @@ def one_after_the_other(given: Trace, statements: Sequence[Statement]) -> frozen
     return frozenset(passing)
 
 
-def others(problem: Problem, keeps_data: bool = False) -> list[Trace]:
+def others(problem: Problem, keeps_data: bool = False, keeps_step: bool = True) -> list[Trace]:
     """The same network with other numbers in it, and other samples, where something gets everywhere.
 
-    A program may keep its data, which may hang together in a way that others would not.
+    A program may keep its data, which may hang together in a way that others would not; and a step its number, where
+    that is said in the lines.
     """
     found: list[Trace] = []
     for seed in range(TRIES):
@@ -77,6 +78,8 @@ def others(problem: Problem, keeps_data: bool = False) -> list[Trace]:
             y = np.asarray(problem.y, float)
             targets = rng.permutation(y) if hasattr(problem.loss, "check_targets") else _drawn(y, rng)
             state = {name: _drawn(value, rng) ** 2 for name, value in problem.state.items() if np.ndim(value)}
+            if not keeps_step and "step" in problem.state:
+                state["step"] = problem.state["step"] + 2
             changed = {"X": rng.standard_normal(problem.X.shape), "y": targets, "state": {**problem.state, **state}}
         with suppress(ValueError):  # a part of a reader's own may refuse them
             other = trace(problem.evolve(parameters=parameters, **changed))
@@ -119,7 +122,7 @@ def layouts(given: Trace, statements: Sequence[Statement], passing: frozenset[st
     has_penalty = any(map(names.is_penalty, used))
     ways: dict[str, Sequence[Any]] = {
         "penalty": (1.0, 2.0, 2.0 * names.samples, float(names.samples))[: 1 + 3 * has_penalty],
-        "velocity": (0, -1, 1)[: 1 + 2 * (remembers == {"v"})],
+        "velocity": ("", "-lr", "lr", "-")[: 1 + 3 * (remembers == {"v"})],
         "from_1": ("", *["deltas", "all"] * has_one_more, *["back"] * counts_deltas),
         "scores": (False, True)[: 1 + ("P" in given)],
         "before": ("", *letters),

@@ -11,8 +11,10 @@ import numpy as np
 
 from backprop_lab.homework.backward_pass import Pass
 from backprop_lab.homework.found import Found
+from backprop_lab.homework.names import COUNTS
 from backprop_lab.homework.statements import Statement
-from backprop_lab.step.number_format import listed
+from backprop_lab.nn.forms import parsed
+from backprop_lab.step.number_format import listed, plain
 
 WHOLE_COLUMNS = re.compile(r"(\w+)\[:, ([a-z]\w*)\] ([-+]= \S+)")
 
@@ -93,3 +95,34 @@ def in_their_words(sentence: str, found: Found, best: Pass) -> str:
     if "`" in sentence and (names.layout.columns or names.layout.rows_of_outputs):
         sentence += " (as written with samples as rows)"
     return sentence
+
+
+def numbers_in(found: Found, best: Pass) -> dict[str, float]:
+    """The number of samples, and what the right line works out to a single number, as in `dS / np.sqrt(len(K))`."""
+    count = next((name for name in sorted(best.used) if name.lower() in COUNTS), "the number of samples")
+    trace, numbers = best.names[0].trace, {count: float(best.names[0].samples)}
+    line = parsed(trace.step(found.of).code)
+    for part in (each for each in ast.walk(line) if each is not line and isinstance(each, ast.Call | ast.BinOp)):
+        with suppress(NameError):  # of a part that is worked out in a loop of its own
+            value = np.asarray(trace.evaluate(code := ast.unparse(part)))
+            numbers |= {in_their_words(code, found, best): float(value)} if value.shape == () else {}
+    return numbers
+
+
+def own_count(found: Found, best: Pass) -> str:
+    """That the learner's own number of samples is another than there are, where that is what is mistaken."""
+    there = best.names[0].samples
+    for name in (each for each in sorted(best.raw) if each.lower() in COUNTS):
+        own = np.asarray(best.raw[name][0])
+        if own.shape == () and own and any(np.isclose(found.mistaken, part) for part in (there / own, own / there)):
+            return f": {name} is {plain(float(own))}, and there are {there} samples"
+    return ""
+
+
+def flat_in(found: Found, best: Pass, shape: tuple[int, ...]) -> str:
+    """That a line makes a table of a column and of what has lost an axis, in a sum without keepdims."""
+    for name in sorted(read_in(found.lines, best)[0]):
+        own = np.shape(best.raw[name][0]) if name in best.raw else ()
+        if shape == (*own, 1) and own != (1,):
+            return f"{name} is flat, {own}, and a column, {shape}, is meant: its sum needs keepdims=True"
+    return ""
