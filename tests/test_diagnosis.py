@@ -824,3 +824,18 @@ def test_a_single_number_has_no_brackets():
 def test_a_loss_that_is_not_finite_cannot_be_told():
     found = diagnose(lambda W: np.sum(W) / 0.0 if False else np.inf, {"W": W}, {"W": W})
     assert (found.ok, str(found["W"])) == (None, "W: cannot be told, since your loss is inf here")
+
+
+@pytest.mark.parametrize("w", [[0.1, 0.5, -0.2], [0.1, 0.45, -0.2], [0.1, 0.6, -0.2], [0.1, 0.3, -0.2]])
+def test_a_right_gradient_is_not_wrong_where_rounding_hides_a_sample_from_the_loss(w):
+    """Of scores about 30, 1 - p is so coarse that small moves of w leave it as it is."""
+    X, y, at = np.array([[1.0, 25, 3], [1, 40, 5], [1, 61, 2]]), np.array([0.0, 1, 0]), np.array(w)
+
+    def loss(w):
+        p = 1 / (1 + np.exp(-(X @ w)))
+        return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+    right = X.T @ (1 / (1 + np.exp(-(X @ at))) - y) / 3
+    found = diagnose(loss, {"w": at}, {"w": right})["w"]
+    assert found.ok is None, found
+    assert "rounding" in found.sentence

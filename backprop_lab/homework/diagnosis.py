@@ -279,7 +279,7 @@ class _Judge:
         which = "" if count == untold.size else f" for {count:,} of its {untold.size:,} numbers, the first at {first}"
         why = "rounding leaves too few digits of the slope there"
         if any(slope.corner for slope in self.found.found):
-            why = "the loss has a corner there, as a ReLU or a maximum has at 0"
+            why = "the loss has a corner there, as a ReLU or a maximum has at 0, or steps, as rounding makes them"
         return f"cannot be told{which}: {why}{'; no number is seen to be wrong' if which else ''}"
 
     def of_another(self, of_all: Mapping[str, Slopes]) -> str:

@@ -46,7 +46,7 @@ class Slopes:
             else:
                 again = self.one(at, STEPS[2])
                 seem_right |= abs(again.slope - before.slope) > again.doubt + before.doubt
-        if seem_right or not self.wrong(gradient)[looked_at].any():
+        if seem_right or not self.wrong(gradient)[looked_at].any() or self.is_hidden(gradient, looked_at):
             for at in suspicious:
                 self.found[at] = self.found[at]._replace(doubt=np.inf)
 
@@ -64,6 +64,19 @@ class Slopes:
         tried = [self.one(at, step) for step in np.linspace(most / 2, most, SEVERAL)]
         slopes, bend = [each.slope for each in tried], abs(np.mean([each.bend for each in tried]))
         return tried[0]._replace(slope=float(np.mean(slopes)), doubt=float(2 * np.std(slopes) + bend))
+
+    def is_hidden(self, gradient: Array, looked_at: Sequence[int]) -> bool:
+        """Whether larger moves bear out what small ones deny, as where rounding hides a part of the loss.
+
+        So the 1 - p of a sigmoid that is nearly 1 stays as it is, until its score has moved a good deal, or is 0. A bend
+        of the loss is seen in them, too, but not in each as much.
+        """
+        if self.directions or not looked_at:
+            return False
+        size, given = self.own.size(self.name) / self.own.unit(self.name), self.along(gradient)[looked_at]
+        far = np.array([[self.one(at, part * FARTHEST * size).slope for at in looked_at] for part in (0.4, 0.7, 1.0)])
+        near = np.abs(far - given) <= 0.2 * np.abs(given - self.slopes[looked_at])
+        return bool(near.all() or not np.isfinite(far).all())
 
     def best(self, at: int, least: float = 0.0, first: Slope | None = None) -> Slope:
         """The slope along one move; by other steps, too, as long as there is doubt, and more than the `least`."""
