@@ -214,6 +214,31 @@ def test_gradients_may_come_from_a_function_of_their_own():
     assert diagnose(scope["loss"], parameters, scope["gradients"]).ok is True
 
 
+WITH_A_HELPER = """
+def slope(z):
+    return np.exp(-z) / (1 + np.exp(-z))**2
+
+
+def loss(W1, W2):
+    m = X.shape[0]
+    z = X @ W1
+    a = 1 / (1 + np.exp(-z))
+    d2 = a @ W2 - y
+    d1 = d2 @ W2.T * slope(z)
+    dW1 = X.T @ d1
+    dW2 = a.T @ d2 / m
+    return np.sum(d2**2) / (2 * m), dW1, dW2
+"""
+
+
+def test_a_factor_that_is_missing_is_put_where_the_gradients_are_made_and_not_into_a_helper():
+    rng = np.random.default_rng(0)
+    scope = {"np": np, "X": rng.standard_normal((5, 3)), "y": rng.standard_normal((5, 2))}
+    parameters = {"W1": rng.standard_normal((3, 4)), "W2": rng.standard_normal((4, 2))}
+    (change,) = diagnose(typed(WITH_A_HELPER, scope)["loss"], parameters).changes
+    assert (change.function, "/ m" in change.text, change.mends) == ("loss", True, {"W1"})
+
+
 def test_the_state_of_another_step_in_a_recurrent_loop_is_told():
     parameters = drawn(0, Wxh=(5, 4), Whh=(5, 5), Why=(4, 5))
     scope = typed(GLOBALS, {"np": np, "__name__": "cell"})

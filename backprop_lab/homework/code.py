@@ -288,6 +288,7 @@ def _paths(place: Place, code: "Code") -> Iterator[tuple[str, ...]]:
 KINDS: tuple[Kind | None, ...] = (
     _counts, _slips, _alike, None, _factors, _typed, _renamed, _paths, _around, _others, _within,
 )  # fmt: skip
+FACTORS: tuple[Kind | None, ...] = (_counts, _factors)
 
 
 def _is_left_alone(node: ast.AST) -> bool:

@@ -14,14 +14,14 @@ from contextlib import contextmanager, suppress
 from fractions import Fraction
 from functools import cached_property, partial
 from inspect import getsourcefile
-from itertools import dropwhile, product
+from itertools import dropwhile
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from backprop_lab.checks.proof import AGREES
-from backprop_lab.homework.code import KINDS, Code
+from backprop_lab.homework.code import FACTORS, KINDS, Code
 from backprop_lab.homework.loss import LIBRARIES, OwnLoss
 from backprop_lab.homework.slopes import DIRECTIONS, Slopes, ways
 from backprop_lab.step.number_format import listed
@@ -63,7 +63,8 @@ class Mending:
                 for code in codes:
                     code.look(partial(self._affected, code))
                 self.is_searched = any(code.found for code in codes)
-                codes.sort(key=lambda code: len(code.found))  # a mask belongs into the function that has little else
+                # A mask belongs into the function that has little else, and a factor into the one that has most.
+                codes.sort(key=lambda code: len(code.found))
                 self._search(codes, lambda affects: affects >= self.wrong)
                 self._search(codes, lambda affects: not affects >= self.wrong)
 
@@ -94,7 +95,8 @@ class Mending:
 
     def _search(self, codes: Sequence[Code], is_in_question: Callable[[Set[str]], bool]) -> None:
         until = self.tried + MOST_CHANGES
-        for kind, code in product(KINDS, codes):
+        ordered = ((kind, code) for kind in KINDS for code in (codes[::-1] if kind in FACTORS else codes))
+        for kind, code in ordered:
             for text, how, line in code.changes(kind, is_in_question):
                 is_late = self.tried > until or time.process_time() - self.start > MOST_SECONDS
                 if is_late or self.wrong in self.found:

@@ -68,7 +68,7 @@ class Slopes:
     def is_hidden(self, gradient: Array, looked_at: Sequence[int]) -> bool:
         """Whether larger moves bear out what small ones deny, as where rounding hides a part of the loss.
 
-        So the 1 - p of a sigmoid that is nearly 1 stays as it is, until its score has moved a good deal, or is 0. A bend
+        So the 1 - p of a sigmoid that is nearly 1 stays, or is 0, until its score has moved a good deal. A bend
         of the loss is seen in them, too, but not in each as much.
         """
         if self.directions or not looked_at:
