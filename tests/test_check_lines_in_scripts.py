@@ -1177,6 +1177,16 @@ def test_what_stands_beside_right_lines_in_scripts_is_no_mistake(text):
     assert wrong.first_wrong.of == "dy_pred", wrong
 
 
+@pytest.mark.parametrize("before", ["\ufeff", "In [3]: ", "In []: ", ">>> "])
+def test_what_comes_along_when_a_line_is_copied_is_left_out(before):
+    assert check_lines(f"{before}dW2 = H1.T @ (2 * (y_pred - y))", RELU).ok
+
+
+def test_a_gradient_that_is_compared_in_place_of_given_is_told_so():
+    with pytest.raises(ValueError, match="is a comparison, which gives nothing a name: write a single ="):
+        check_lines("dW2 == H1.T @ (2 * (y_pred - y))", RELU)
+
+
 @pytest.mark.parametrize("key", ["None", "''", "0.5", "'a b'"])
 def test_a_dictionary_with_any_keys_is_no_error_of_python(key):
     found = check_lines(f"A = {{{key}: X}}\ndW2 = H1.T @ (2 * (y_pred - y))", RELU)

@@ -34,6 +34,7 @@ from backprop_lab.step.trace import Trace, trace
 
 PUT = re.compile(r"(?:`([^`]+)`|(\w+(?:(?:, | and )\w+)*)) (?:used (?:where|in place of)|in place of)")
 COMPARES = re.compile("[<>]|where|maximum|minimum|clip|abs|sign")
+NOTHING = "no line gives a gradient of this problem: it is seen by its name, as in `dW1 = X.T @ dZ1`"
 A_PRODUCT = re.compile(r"@|\b(?:dot|matmul|einsum)\(")
 
 
@@ -82,7 +83,7 @@ class CheckedLines:
 
     def __repr__(self) -> str:
         missing = [f"no line was found for {listed(self.missing)}"] if self.missing else []
-        return "\n".join([*map(str, self.lines), *missing]) or "no line gives a gradient of this problem"
+        return "\n".join([*map(str, self.lines), *missing]) or NOTHING
 
 
 def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = None) -> CheckedLines:

@@ -24,7 +24,7 @@ PARAMETERS = re.compile(r"(self\.)?(p|params?|parameters|weights|theta|model|net
 
 def as_python(text: str) -> str:
     """The text as Python has it: without prompts, fences and magics, and with dE/dW called dW."""
-    text = re.sub(r"^( *)(?:>>>|\.\.\.) ", r"\1", text, flags=re.MULTILINE)
+    text = re.sub(r"^( *)(?:>>>|\.\.\.|In ?\[\d*\]:) ", r"\1", text.lstrip("\ufeff"), flags=re.MULTILINE)
     text = re.sub(r"^ *(?:```|[%!]).*$", "", text, flags=re.MULTILINE)
     text = text.replace("\N{MINUS SIGN}", "-").replace("\N{PARTIAL DIFFERENTIAL}", "d")
     return re.sub(r"^( *)d(?:[LlJEC]|[Ll]oss|[Cc]ost)\w* */ *(d\w+)(?= *[-+*/]?=)", r"\1\2", text, flags=re.MULTILINE)

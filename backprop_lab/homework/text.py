@@ -49,6 +49,7 @@ KINDS = {
     "Dict": "a dictionary in it, which is not followed here: give its values names",
     "JoinedStr": "a text with braces in it, which is not followed here",
     "Expr": "a line that gives its result no name",
+    "Compare": "a comparison, which gives nothing a name: write a single =",
 }
 TAKEN = (ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.Attribute,
     ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.keyword, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
@@ -202,7 +203,8 @@ def _statements(node: ast.stmt, script: _Script) -> Iterator[Statement]:
         case ast.Assign() | ast.AugAssign():
             yield from _written(node, node)
         case _:
-            kind = KINDS.get(type(node).__name__, a_kind(node).lower())
+            of = node.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Compare) else node
+            kind = KINDS.get(type(of).__name__, a_kind(node).lower())
             mend = f"write out what it does, layer by layer{_of_time(node)}; {BY_RUNNING}"
             raise ValueError(
                 f"line {node.lineno}, `{ast.unparse(node).splitlines()[0]}`, is {kind}: only lines such as "
