@@ -9,12 +9,14 @@ from backprop_lab import (
     L2,
     Adam,
     BinaryCrossEntropy,
+    Dropout,
     HalfSquaredError,
     Linear,
     MeanSquaredError,
     Momentum,
     Network,
     Problem,
+    ReLU,
     Sigmoid,
     SoftmaxCrossEntropy,
     Tanh,
@@ -1268,3 +1270,21 @@ def test_of_samples_in_columns_a_wrong_count_and_a_flat_bias_are_told_as_what_th
     for text in (flat, flat.replace("b1 = b1 -", "b1 -=")):
         told = check_lines(text, BINARY).first_wrong
         assert "db1 is flat, (4,), and a column, (4, 1), is meant: its sum needs keepdims=True" in told.sentence, told
+
+
+def test_a_mask_that_is_called_d1_is_one_also_where_its_scale_is_forgotten():
+    layers = [Linear(drawn((3, 4)), np.zeros((1, 4))), ReLU(), Dropout(0.2), Linear(drawn((4, 1))), Sigmoid()]
+    problem = Problem(Network(layers), BinaryCrossEntropy(), drawn((8, 3)), (drawn((8, 1)) > 0) * 1.0, 0.1)
+    text = "dZ2 = A2 - Y\ndA1 = np.dot(W2.T, dZ2)\ndA1 = dA1 * D1\ndA1 = dA1 / keep_prob\n"
+    text += "dZ1 = np.multiply(dA1, np.int64(A1 > 0))\ndW1 = 1./m * np.dot(dZ1, X.T)"
+    assert check_lines(text, problem, {"keep_prob": 0.8}).ok
+    found = check_lines(text.replace("dA1 = dA1 / keep_prob\n", ""), problem)
+    assert found.first_wrong.sentence == "wrong: dA1 is 0.8 times what it should be; 1 - 0.2 is 0.8"
+
+
+@pytest.mark.parametrize(
+    "caches", [[(("X", "W1", "b1"), "Y1"), (("H1", "W2", "b2"), "Y2")], [("X", "Y1"), ("H1", "Y2")]]
+)
+def test_names_that_are_neither_names_nor_numbers_are_refused_in_words(caches):
+    with pytest.raises(ValueError, match=r"names says what caches is by a name of this problem, .*; got \[\("):
+        check_lines("dW2 = H1.T @ (2 * (y_pred - y))", RELU, {"caches": caches})

@@ -1,6 +1,7 @@
 """What a learner says that names of their own stand for: `{"q": "H1", "hs": ["h0", "h1", "h2"]}`."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from backprop_lab.homework.layout import Layout
 from backprop_lab.homework.names import Names
+from backprop_lab.nn.arrays import NUMBERS
 from backprop_lab.step.trace import Trace
 
 
@@ -24,6 +26,15 @@ def check_names(own: Mapping[str, Any], given: Trace) -> None:
         raise ValueError(f"there is no {unknown[0]!r} in this problem; there are {', '.join(given)}")
     usual = Names(given, Layout(), {})
     laid_out = [Layout(), Layout(columns=True, rows_of_outputs=True), Layout(flat=True), Layout(labels=True)]
+    for name, value in own.items():
+        if isinstance(value, list | tuple) and not places(name, value):
+            with suppress(ValueError):
+                if np.asarray(value).dtype.kind in NUMBERS + "b":
+                    continue
+            raise ValueError(
+                f"names says what {name} is by a name of this problem, a list of such names, a number or an array; got "
+                f"{value!r:.60}"
+            )
     for name, value in own.items():
         if isinstance(value, np.ndarray | list | tuple) and np.ndim(value) and not places(name, value):
             layouts = laid_out[: 3 + (np.ndim(given.get("y", 0)) == 2)]

@@ -18,6 +18,7 @@ from backprop_lab.step.program import Program
 from backprop_lab.step.trace import Trace, trace
 
 CROSSED = re.compile(r"z(_?\d+)")  # which is read from a, and not the other way round
+MASKED = re.compile(r"\* D\d+\b(?! @|\.)|\*= D\d+\b|multiply\([^,]*, D\d+\)|\bD\d+ \* d")  # of which D1 is the mask
 OTHERS, TRIES = 3, 60  # problems with other numbers, on which lines are judged, and how many are tried
 
 
@@ -127,7 +128,7 @@ def layouts(given: Trace, statements: Sequence[Statement], passing: frozenset[st
         "scores": (False, True)[: 1 + ("P" in given)],
         "before": ("", *letters),
         "last": ("", *["a"] * ({"a"} < hidden)),
-        "masks": (False, True)[: 1 + has("mask1", r"D\d+")],
+        "masks": sorted({False, has("mask1", r"D\d+")}, reverse=any(MASKED.search(each.text) for each in statements)),
         "squares": (False, True)[: 1 + has("mW1", r"[sS]_?d?[Ww]\w*")],
         "labels": (False, True)[: 1 + can_be_labels],
         "flat": (False, True),
