@@ -1029,6 +1029,23 @@ WRONG_OVER_TIME = [
 ]
 
 
+def test_a_wrong_value_is_taken_for_one_of_its_own_size_also_where_others_come_first():
+    """All hidden states come before all scores; the gradients are clipped at the end, as in min-char-rnn."""
+    lines = "".join(f"h{t} = np.tanh(Wxh @ x{t} + Whh @ h{t - 1} + bh)\n" for t in (1, 2, 3))
+    lines += "".join(f"y{t} = Why @ h{t} + by\n" for t in (1, 2, 3))
+    lines += "".join(f"p{t} = np.exp(y{t}) / np.sum(np.exp(y{t}))\n" for t in (1, 2, 3))
+    lines += "loss = -np.log(p1[c1, 0]) - np.log(p2[c2, 0]) - np.log(p3[c3, 0])"
+    wide = {"Wxh": AT_RANDOM((5, 4)), "Whh": AT_RANDOM((5, 5)), "Why": AT_RANDOM((4, 5)), "bh": AT_RANDOM((5, 1))}
+    data = {name: THREE_LETTERS.data[name] for name in ("x1", "x2", "x3", "c1", "c2", "c3")}
+    problem = program(lines, wide | {"by": AT_RANDOM((4, 1))}, data | {"h0": AT_RANDOM((5, 1))})
+    clipped = "\n".join(f"  np.clip({name}, -50, 50, out={name})" for name in ("dWxh", "dWhh", "dWhy", "dbh", "dby"))
+    text = OVER_TIME + clipped
+    assert check_lines(text, problem, FROM_0).ok
+    found = check_lines(text.replace("hs[t] * hs[t]", "hs[t]"), problem, FROM_0)
+    assert [line.of for line in found.lines if not line.ok] == ["dh3_in", "dh2_in", "dh1_in"], found
+    assert all("only part of the slope" in line.sentence for line in found.lines if not line.ok), found
+
+
 @pytest.mark.parametrize(("right", "wrong", "of", "sentence"), WRONG_OVER_TIME)
 def test_a_mistake_in_a_loop_over_time_is_found_in_its_line_and_no_other_is_blamed(right, wrong, of, sentence):
     assert right in OVER_TIME

@@ -1288,3 +1288,13 @@ def test_a_mask_that_is_called_d1_is_one_also_where_its_scale_is_forgotten():
 def test_names_that_are_neither_names_nor_numbers_are_refused_in_words(caches):
     with pytest.raises(ValueError, match=r"names says what caches is by a name of this problem, .*; got \[\("):
         check_lines("dW2 = H1.T @ (2 * (y_pred - y))", RELU, {"caches": caches})
+
+
+def test_a_value_of_ones_own_that_is_a_multiple_is_said_to_be_where_a_line_is_quoted_with_it():
+    draw = np.random.default_rng(1).standard_normal
+    lines = "yhat = X @ w\nL = np.sum((yhat - y) ** 2) / (2 * 6) + 0.1 / (2 * 6) * np.sum(w ** 2)"
+    ridge = program(lines, {"w": draw((3, 1))}, {"X": draw((6, 3)), "y": draw((6, 1))})
+    right = "err = yhat - y\ndw = X.T @ err / m + 0.1 / m * w"
+    assert check_lines(right, ridge).ok
+    told = check_lines(right.replace("+ 0.1", "- 0.1"), ridge).first_wrong.sentence
+    assert told.endswith("`X.mT @ err - w / 60`: a `-` where `+` was meant (where err stands for err / 6)"), told

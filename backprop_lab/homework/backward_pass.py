@@ -14,7 +14,7 @@ import numpy as np
 from backprop_lab.feedback.plain_words import another_name, in_plain_words
 from backprop_lab.homework.found import SAME, Found, fit_of, is_own_part, no_numbers, turned
 from backprop_lab.homework.names import A_GRADIENT, Names, before_its_activation
-from backprop_lab.homework.statements import FUNCTIONS, ZEROS, Statement, is_handed_on, what_is
+from backprop_lab.homework.statements import FUNCTIONS, HANDED_ON, ZEROS, Statement, is_handed_on, what_is
 
 MASKS = re.compile("[<>]")
 A_COPY = re.compile(r"\w+\d = \w+\d")
@@ -224,7 +224,7 @@ class Pass:
         self.raw[name] = values
         if isinstance(values[0], list | tuple) and any(isinstance(each, np.ndarray) for each in values[0]):
             return None  # parts of the learner's own
-        if is_replaced and ZEROS.search(self.statements[self.since[name][-1]].text):
+        if (is_replaced or HANDED_ON.search(name)) and ZEROS.search(self.statements[self.since[name][-1]].text):
             return None
         if other := next((what for what in map(no_numbers, values) if what), ""):
             note = f"it gives {other}, and no array of numbers"
@@ -256,9 +256,10 @@ class Pass:
             return None  # a part of the learner's own
         if not fits:
             seen, named = {found.of for found in self.found}, f"d{names.of_gradient(name)}"
-            unseen = (each for each in candidates if each not in seen and (names.is_on_the_way(each) or each == named))
+            unseen = [each for each in candidates if each not in seen and (names.is_on_the_way(each) or each == named)]
+            unseen.sort(key=lambda each: np.size(names.trace[each]) != np.size(values[0]))
             of = through[0] if through and MASKS.search(last.text) else of
-            of = meant if isinstance(meant, str) else of or next(unseen, "")
+            of = meant if isinstance(meant, str) else of or next(iter(unseen), "")
             if not of or (not sure and is_handed_on(self.statements, lines[-1])):
                 return None
             if note:

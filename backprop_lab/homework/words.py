@@ -92,9 +92,18 @@ def in_their_words(sentence: str, found: Found, best: Pass) -> str:
         other = {"row": "column", "column": "row"}
         sentence = re.sub(r"\b(row|column)(?=s?\b)", lambda word: other[word[0]], sentence)
         sentence = re.sub(r"\[(\d+), (\d+)\]", r"[\2, \1]", sentence)
-    if "`" in sentence and (names.layout.columns or names.layout.rows_of_outputs):
-        sentence += " (as written with samples as rows)"
-    return sentence
+    code = {*re.findall(r"\w+", " ".join(re.findall("`[^`]+`", sentence)))}
+    scaled = {each.name: each.factor for each in best.found if each.of in theirs and each.name in code and each.ok}
+    notes = ["as written with samples as rows"] * bool(code and (names.layout.columns or names.layout.rows_of_outputs))
+    notes += [f"where {name} stands for {_divided(name, by)}" for name, by in scaled.items() if by not in (None, 1.0)]
+    return sentence + f" ({', '.join(notes)})" * bool(notes)
+
+
+def _divided(name: str, by: float) -> str:
+    """A value divided by a number, as people write it."""
+    if by == -1:
+        return f"-{name}"
+    return f"{name} / {plain(by)}" if abs(by) > 1 else f"{plain(1 / by)} * {name}"
 
 
 def numbers_in(found: Found, best: Pass) -> dict[str, float]:
