@@ -257,7 +257,8 @@ class Pass:
         if not fits:
             seen, named = {found.of for found in self.found}, f"d{names.of_gradient(name)}"
             unseen = [each for each in candidates if each not in seen and (names.is_on_the_way(each) or each == named)]
-            unseen.sort(key=lambda each: np.size(names.trace[each]) != np.size(values[0]))
+            if sum(each.line == last.line for each in self.statements) > 1:  # in a loop there are several of its size
+                unseen.sort(key=lambda each: np.size(names.trace[each]) != np.size(values[0]))
             of = through[0] if through and MASKS.search(last.text) else of
             of = meant if isinstance(meant, str) else of or next(iter(unseen), "")
             if not of or (not sure and is_handed_on(self.statements, lines[-1])):
