@@ -953,6 +953,20 @@ def test_a_cross_entropy_of_scores_is_known_as_one_also_at_a_score_of_0(corner, 
     assert (prove(t, "dw").agrees, prove(t, "dz").agrees) == (True, True)
 
 
+@pytest.mark.parametrize(
+    ("lines", "gradient", "code"),
+    [
+        ("p = np.exp(s) / np.exp(s).sum()\nL = np.sum((p - t)**2)", "ds", "p * (dp - (dp * p).sum())"),
+        ("g = 2 * X.T @ (X @ s)\nL = np.sum((s - g)**2)", "ds", "dL_diff + X.mT @ (2 * X @ dg)"),
+    ],
+)
+def test_a_sum_of_a_vector_keeps_no_axis_and_a_factor_stays_outside_of_a_transpose(lines, gradient, code):
+    given, data = numbers(s=(3,)), numbers(X=(4, 3), t=(3,))
+    found = derive(lines, given, data)
+    assert {step.name: step.code for step in found.lines}[gradient] == code
+    assert_right(found, given, data, 1e-9)
+
+
 def test_the_factors_of_a_residual_stand_outside_of_a_product():
     given, data = numbers(w=(3,)), numbers(X=(5, 3), y=(5,))
     lines = {step.name: step.code for step in derive("L = np.mean((X @ w - y)**2)", given, data).lines}

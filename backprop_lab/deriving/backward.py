@@ -294,7 +294,7 @@ class Backward(Structure):
         """terms - P * terms.sum(axis, keepdims=True): each score moves all probabilities of its row."""
         S, axes = found
         self.graph.sums[P] = axes
-        row = tuple(1 if k in axes else n for k, n in enumerate(P.shape))
+        row = tuple(1 if k in axes else n for k, n in enumerate(P.shape) if len(P.shape) > 1)
         sums = [summed(self.graph, term, P, row).times(Term(-ONE, {P: ONE})) for term in terms]
         self.push(S, Grad([*terms, *sums], P, rules))
 

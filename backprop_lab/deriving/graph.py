@@ -102,6 +102,8 @@ class Graph:
                 return first.args[0]  # type: ignore[no-any-return]
             case "@" | "mT", _ if self.is_read and "eye" in [part.op for part in args]:
                 return next((part for part in args if part.op != "eye"), first)  # type: ignore[no-any-return]
+            case "mT", "*" if self.is_read and not first.args[0].shape:  # a number times a matrix
+                return self.make("*", first.args[0], self.make("mT", first.args[1]))
             case "mT" | "@", "neg" if self.is_read:
                 return self.make("neg", self.make(op, first.args[0], *args[1:]))
             case "neg", "*" | "/" if self.is_read and _leads_with_minus(first):
