@@ -1029,6 +1029,13 @@ WRONG_OVER_TIME = [
 ]
 
 
+def test_places_that_are_data_of_the_problem_are_asked_for_by_their_names():
+    with pytest.raises(
+        ValueError, match=r"say what targets is .*names=\{'targets': \['c1', 'c2', 'c3'\]\}, and not by its"
+    ):
+        check_lines(OVER_TIME, THREE_LETTERS, {**FROM_0, "targets": [1, 2, 3]})
+
+
 def test_a_wrong_value_is_taken_for_one_of_its_own_size_also_where_others_come_first():
     """All hidden states come before all scores; the gradients are clipped at the end, as in min-char-rnn."""
     lines = "".join(f"h{t} = np.tanh(Wxh @ x{t} + Whh @ h{t - 1} + bh)\n" for t in (1, 2, 3))

@@ -35,11 +35,15 @@ def check_names(own: Mapping[str, Any], given: Trace) -> None:
                 f"names says what {name} is by a name of this problem, a list of such names, a number or an array; got "
                 f"{value!r:.60}"
             )
+    picking = {of: np.asarray(given[of]) for of in given.problem.data}
+    single = {int(value): of for of, value in picking.items() if value.ndim == 0 and value.dtype.kind in "iu"}
     for name, value in own.items():
         if isinstance(value, np.ndarray | list | tuple) and np.ndim(value) and not places(name, value):
             layouts = laid_out[: 3 + (np.ndim(given.get("y", 0)) == 2)]
             same = (of for of in given for each in layouts if np.array_equal(each.laid_out(given, of), value))
-            if meant := usual.of(name) or next((of for of in same if np.ptp(given[of])), ""):
+            listed = [single.get(each, "") for each in np.ravel(value).tolist()]  # as those of c0, c1 and c2
+            meant: Any = usual.of(name) or next((of for of in same if np.ptp(given[of])), "")
+            if meant := meant or (all(listed) and listed):
                 raise ValueError(
                     f"say what {name} is by its name in this problem, names={{{name!r}: {meant!r}}}, and not by its "
                     "numbers: the lines are tried with others too"
