@@ -1,5 +1,6 @@
 """Which of a learner's lines are blamed: what each should give, and where a factor that is wrong comes in."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -25,11 +26,13 @@ def best_pass(
     own: Mapping[str, Any],
     guesses: bool = False,
     updates: bool = False,
+    most: float = math.inf,
 ) -> Pass:
     """The statements run in one layout, with those values and factors taken for mistakes that explain the most.
 
     With `guesses`, names that say no gradient for certain may be others, or parts of the learner's own; and with
-    `updates`, wrong gradients may be meant as updates take them, such as summed, or with the other sign.
+    `updates`, wrong gradients may be meant as updates take them, such as summed, or with the other sign. Where more
+    than `most` are wrong at first, nothing is sought.
     """
 
     names = [Names(each, layout, own) for each in traces]
@@ -43,13 +46,15 @@ def best_pass(
             runs[what] = runs.get(what) or Pass(lines, [each.anew() for each in names], blamed)
             return runs[what]
 
+        if run({}).cost[0] > most:
+            return run({})
         best = _with_absent_ones(run({}), run)
         best = _with_own_parts(best, run) if guesses else best
         best = _with_updates(_with_guesses(_with_wrong_ones(best, run), run, guesses), run)
         return _with_what_was_meant(_with_factors(best, run), run, updates)
 
     best = best_of(statements)
-    if best.cost == (0, 0):
+    if best.cost == (0, 0) or best.cost[0] > most:
         return best
     others = [*map(without_a_little_more, statements)], _without_data(statements, best.names[0])
     return min([best, *(best_of(lines) for lines in others if lines != statements)], key=lambda each: each.cost)

@@ -3,6 +3,7 @@
 How the arrays are laid out, and what doubtful names mean, is found out by trying: where the fewest lines are wrong.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -34,6 +35,7 @@ from backprop_lab.step.trace import Trace, trace
 
 PUT = re.compile(r"(?:`([^`]+)`|(\w+(?:(?:, | and )\w+)*)) (?:used (?:where|in place of)|in place of)")
 COMPARES = re.compile("[<>]|where|maximum|minimum|clip|abs|sign")
+FAR = 6  # that more wrong lines than in another layout are not explained: it is not the one that is meant
 NOTHING = "no line gives a gradient of this problem: it is seen by its name, as in `dW1 = X.T @ dZ1`"
 A_PRODUCT = re.compile(r"@|\b(?:dot|matmul|einsum)\(")
 
@@ -151,7 +153,8 @@ def _checked(
     if only_if_right:
         ways = (way for way in ways if Pass(statements, [Names(t, way, own) for t in traces]).cost == (0, 0))
     for layout in ways:
-        tried = best_pass(statements, traces, layout, own)
+        most = best.cost[0] + FAR if best else math.inf
+        tried = best_pass(statements, traces, layout, own, most=most)
         is_updated = any(each.of == f"{name}_new" for each in tried.found for name in problem.parameters)
         if (layout.columns and not _speak_for_columns(tried, usual)) or (layout.velocity and not is_updated):
             continue

@@ -189,9 +189,15 @@ class Once(ast.NodeTransformer):
             return ast.copy_location(ast.Assign(node.targets, ast.Constant(0.0)), node)  # as it stays
         if self._called(node.value):
             return self._handed_over(node, node.value) or _passed(node)
-        called = {bare(each.func) for each in ast.walk(node.value) if isinstance(each, ast.Call)}
-        is_prediction = "argmax" in called and not called.isdisjoint(self.functions)
-        return None if is_prediction or only_shows(node) else node
+        return None if self._predicts(node.value) or only_shows(node) else node
+
+    def visit_Return(self, node: ast.Return) -> ast.stmt:
+        return _passed(node) if self._predicts(node.value) else node
+
+    def _predicts(self, value: ast.expr | None) -> bool:
+        """Whether it is the class with the largest score of what a function of the text gives: no gradient needs it."""
+        called = {bare(each.func) for each in ast.walk(value or ast.Pass()) if isinstance(each, ast.Call)}
+        return not called.isdisjoint({"argmax", "np.argmax"}) and not called.isdisjoint(self.functions)
 
     def _returned_anew(self, name: str) -> str:
         """A parameter that a function is given, to which it gives another array, and that it returns."""
