@@ -35,7 +35,7 @@ from backprop_lab.step.trace import Trace, trace
 
 PUT = re.compile(r"(?:`([^`]+)`|(\w+(?:(?:, | and )\w+)*)) (?:used (?:where|in place of)|in place of)")
 COMPARES = re.compile("[<>]|where|maximum|minimum|clip|abs|sign")
-FAR = 6  # that more wrong lines than in another layout are not explained: it is not the one that is meant
+FAR = 3  # that more wrong lines than in another layout are not explained: it is not the one that is meant
 NOTHING = "no line gives a gradient of this problem: it is seen by its name, as in `dW1 = X.T @ dZ1`"
 A_PRODUCT = re.compile(r"@|\b(?:dot|matmul|einsum)\(")
 
