@@ -924,6 +924,7 @@ def test_what_a_refusal_says_to_write_gives_what_was_meant(refused, written, sai
         ("np.hstack((r, q))", "np.concatenate([r, q])"),
         ("np.vstack([r, q, r])", "np.stack([r, q, r])"),
         ("np.vstack((W, V))", "np.concatenate([W, V])"),
+        (f"np.hstack([{', '.join(30 * ['r'])}])", f"np.concatenate([{', '.join(30 * ['r'])}])"),
         ("np.column_stack([r, q, r**2])", "np.stack([r, q, r**2], axis=1)"),
         ("np.column_stack([W, V])", "np.concatenate([W, V], axis=1)"),
         ("np.ravel(W @ V)", "(W @ V).reshape(-1)"),

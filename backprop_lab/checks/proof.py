@@ -84,10 +84,11 @@ def check_gradients(problem: Problem, gradients: Mapping[str, Array] | None = No
     1 %, however small or large that is. An entry whose difference is within its doubt, such as one that should be 0 and
     is 1e-17 by rounding, is held against the largest entry of the array in place of itself; and where all of an array
     are 0 but for rounding, as of a bias that the layer after it takes off again, the error is 0. It is nan where it
-    cannot be told: where rounding is more than a thousandth of the gradient, or an entry is too small for finite
-    differences, and the complex step does not hold for the code. `gradients` are the ones to check, by default those of
-    `problem`. Raises KeyError if a gradient is missing, and ValueError if one has another shape than its parameter, or
-    holds anything but real numbers, and if `problem` is not a Problem or has complex numbers.
+    cannot be told: at a corner of the loss, where rounding is more than a thousandth of the gradient, or where an entry
+    is too small for finite differences, and the complex step does not hold for the code. `gradients` are the ones to
+    check, by default those of `problem`. Raises KeyError if a gradient is missing, and ValueError if one has another
+    shape than its parameter, or holds anything but real numbers, and if `problem` is not a Problem or has complex
+    numbers.
     """
     check_problem(problem)
     check_real(**problem.data, **problem.replaced)

@@ -14,23 +14,23 @@ TAKES: dict[str, tuple[int, int, tuple[str, ...]]] = {  # arguments at least, at
 }  # fmt: skip
 METHODS = (*REDUCTIONS, "reshape", "dot", "clip", "transpose", "swapaxes", "ravel", "flatten", "copy")
 ALIASES = {"absolute": "abs", "fabs": "abs", "amax": "max", "amin": "min", "concat": "concatenate"}
-SPELLED: dict[str, dict[int, str]] = {  # what it is, by how many axes its values have: A and B, or all of a list
-    "outer": {1: "A[:, None] * B[None, :]"},
-    "inner": {1: "A @ B"},
+SPELLED: dict[str, dict[int, str]] = {  # what it is, by how many axes its values have: A0 and A1, or all of a list
+    "outer": {1: "A0[:, None] * A1[None, :]"},
+    "inner": {1: "A0 @ A1"},
     "hstack": {1: "np.concatenate([...])", 2: "np.concatenate([...], axis=1)"},
     "vstack": {1: "np.stack([...])", 2: "np.concatenate([...])"},
     "column_stack": {1: "np.stack([...], axis=1)", 2: "np.concatenate([...], axis=1)"},
-    **dict.fromkeys(("ravel", "flatten"), dict.fromkeys(range(1, 5), "A.reshape(-1)")),
-    "copy": dict.fromkeys(range(5), "A"),
+    **dict.fromkeys(("ravel", "flatten"), dict.fromkeys(range(1, 5), "A0.reshape(-1)")),
+    "copy": dict.fromkeys(range(5), "A0"),
 }
 
 
 def spelled_otherwise(name: str, axes: list[int], is_list: bool) -> str:
-    """The line that says the same, over A, B and so on, which have so many axes each; "" where there is none."""
+    """The line that says the same, over A0, A1 and so on, which have so many axes each; "" where there is none."""
     line = SPELLED[name].get(axes[0], "") if len({*axes}) == 1 else ""
-    letters = [chr(65 + at) for at in range(len(axes))]
-    takes = letters if "..." in line else [letter for letter in "AB" if letter in line]
-    return line.replace("...", ", ".join(letters)) if takes == letters and is_list == ("..." in line) else ""
+    names = [f"A{at}" for at in range(len(axes))]
+    takes = names if "..." in line else [each for each in ("A0", "A1") if each in line]
+    return line.replace("...", ", ".join(names)) if takes == names and is_list == ("..." in line) else ""
 
 
 def meant(name: str) -> str:

@@ -51,12 +51,9 @@ class Reader:
                 return make(OPERATORS[type(op)], self.read(operand))
             case ast.BinOp(left, op, right) | ast.Compare(left, [op], [right]) if type(op) in OPERATORS:
                 a, b, name = self.read(left), self.read(right), OPERATORS[type(op)]
-                if name == "+" and a.op in ("+", "-") and a.args[0].op == "maximum" and b.op in ("log", "log1p"):
-                    a, name, b = (
-                        make("+", a.args[0], b),
-                        a.op,
-                        a.args[1],
-                    )  # a softplus, with something between its parts
+                is_apart = name == "+" and a.op in ("+", "-") and a.args[0].op == "maximum" and b.op in ("log", "log1p")
+                if is_apart:  # a softplus, with something between its parts
+                    a, name, b = make("+", a.args[0], b), a.op, a.args[1]
                 node = make(name, a, b)
                 number_of(node)
                 return node
@@ -285,7 +282,7 @@ class Reader:
         values = args[0].elts if len(args) == 1 and isinstance(args[0], ast.List | ast.Tuple) else None
         parts = list(map(self.read, args if values is None else values))
         line = spelled_otherwise(name, [len(part.shape) for part in parts], values is not None)
-        names = {chr(65 + at): part for at, part in enumerate(parts)}
+        names = {f"A{at}": part for at, part in enumerate(parts)}
         return Reader(self.graph, names).read(ast.parse(line, mode="eval").body) if line else None
 
     def _reduction(self, name: str, of: Node, where: ast.expr | None, named: dict[str, ast.expr]) -> Node:

@@ -7,7 +7,7 @@ IMPORT = "an import: np is there already, and nothing else is needed"
 NUMBERS = "a line holds numbers such as 0.5: no text, no True or None, no complex number"
 EARLY = ("ListComp", "SetComp", "DictComp", "GeneratorExp", "Lambda", "IfExp", "JoinedStr", "NamedExpr")
 PART = "a part is changed in place: make the whole value in one line, with np.where or np.concatenate"
-PICKED = "a part is changed in place: P[np.arange(N), y] -= 1 is written as P - np.eye(P.shape[1])[y]"
+PICKED = f"{PART}; P[np.arange(N), y] -= 1 is P - np.eye(P.shape[1])[y]"
 ALONE = "{}: a value has a plain name here: write {}"
 SYNTAX = {  # by the name that Python has for it
     "For": LOOP, "While": LOOP, "AsyncFor": LOOP, "ListComp": LOOP, "SetComp": LOOP, "DictComp": LOOP,

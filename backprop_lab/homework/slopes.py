@@ -74,9 +74,13 @@ class Slopes:
         if self.directions or not looked_at:
             return False
         size, given = self.own.size(self.name) / self.own.unit(self.name), self.along(gradient)[looked_at]
-        far = np.array([[self.one(at, part * FARTHEST * size).slope for at in looked_at] for part in (0.4, 0.7, 1.0)])
-        near = np.abs(far - given) <= 0.2 * np.abs(given - self.slopes[looked_at])
-        return bool(near.all() or not np.isfinite(far).all())
+        for part in (1.0, 0.7, 0.4):
+            far = np.array([self.one(at, part * FARTHEST * size).slope for at in looked_at])
+            if not np.isfinite(far).all():
+                return True
+            if (np.abs(far - given) > 0.2 * np.abs(given - self.slopes[looked_at])).any():
+                return False
+        return True
 
     def best(self, at: int, least: float = 0.0, first: Slope | None = None) -> Slope:
         """The slope along one move; by other steps, too, as long as there is doubt, and more than the `least`."""

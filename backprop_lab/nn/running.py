@@ -239,7 +239,7 @@ class _Noisy(ast.NodeTransformer):
         return ast.Call(ast.Name("_noisy", ast.Load()), [node, ast.Name(NOISE, ast.Load())], [])
 
 
-def _noisy(value: Any, rng: np.random.Generator) -> Any:
+def _noisy(value: Any, rng: Any) -> Any:
     """A value with a little more or less in each number, but for those that are exact, as 0, 1 and 0.5 are.
 
     They are taken to be exact if single precision holds them.
