@@ -942,11 +942,27 @@ def test_a_loop_that_cannot_be_followed_names_the_line_that_stops_it():
 
 @pytest.mark.parametrize(
     ("name", "meant"),
-    [("features_a", "H1"), ("x_things", "X"), ("y_things", "y"), ("w_first", "W1"), ("bias_1st", "b1")],
+    [
+        ("features_a", "H1"),
+        ("x_things", "X"),
+        ("y_things", "y"),
+        ("w_first", "W1"),
+        ("bias_1st", "b1"),
+        ("synapse_0", "W1"),
+        ("v_dW_now", "vW1"),
+        ("vector_a", "H1"),
+    ],
 )
 def test_what_a_name_may_stand_for_is_suggested_by_its_letter(name, meant):
     found = check_lines(f"dW1 = {name}.T @ dY1", RELU)
     assert f"names={{'{name}': '{meant}'}}" in str(found)
+
+
+@pytest.mark.parametrize(
+    "line", ["dW2 = torch.matmul(H1.T, dY2)", "db2 = jnp.sum(dY2, axis=0)", "db2 = tf.reduce_sum(dY2)"]
+)
+def test_another_module_than_numpy_is_told_to_be_one(line):
+    assert "The only module known here is NumPy" in str(check_lines(line, RELU))
 
 
 def layers_of(problem, sizes):

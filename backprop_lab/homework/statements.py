@@ -27,6 +27,10 @@ ANOTHER_NAME = re.compile(r"(\w+) = (\w+)")
 HANDED_ON = re.compile("next|prev")
 ZEROS = re.compile(r"= (?:np\.)?(?:zeros|empty|zeros_like|empty_like)\(|= 0(?:\.0)?$")
 SINGLE = re.compile(r"\bfloat(?:32|16)\b")
+OTHER_MODULES = {"torch", "tf", "jax", "jnp", "cp", "F", "nn"}
+MEANT = {  # what a name may stand for, by how it begins
+    "syn|theta|w": "W1", "v(_?d?w.*)?$": "vW1", "m(_?d?w.*)?$": "mW1", "x": "X", "[yt]": "y", "b": "b1",
+}  # fmt: skip
 A_LITTLE = 1e-6  # that somebody adds so that nothing is divided by 0
 ONES = re.compile(  # beside something else in one array
     r"(?:[hv]stack|column_stack|concatenate|\b[cr]_)\b(?!.*zeros).*\bones(?:_like)?\(|\binsert\(\w+, 0, 1\b"
@@ -106,13 +110,14 @@ def is_handed_on(statements: Sequence[Statement], at: int) -> bool:
 
 def what_is(name: str, line: str) -> str:
     """What is asked about a name that means nothing here."""
-    if (attribute := re.search(rf"\b{re.escape(name)}\.(\w+)", line)) and not hasattr(np.ndarray, attribute[1]):
+    attribute = re.search(rf"\b{re.escape(name)}\.(\w+)", line)
+    if attribute and (name in OTHER_MODULES or not hasattr(np.ndarray, attribute[1])):
         return f"what is {name}? The only module known here is NumPy, as np: write it with that"
     is_called = re.search(rf"\b{re.escape(name)}\(", line)
     if re.match("[A-Z][A-Za-z]{2}", name) and (is_called or name not in line):
         return f"{name} is a class, and only lines are followed here; {BY_RUNNING}"
-    by_letter = {"x": "X", "y": "y", "t": "y", "w": "W1", "b": "b1"}.get(name[:1].lower(), "H1")
-    meant = f"np.{name}" if is_called and hasattr(np, name) else "your_function" if is_called else repr(by_letter)
+    likely = next((of for start, of in MEANT.items() if re.match(start, name.lower())), "H1")
+    meant = f"np.{name}" if is_called and hasattr(np, name) else "your_function" if is_called else repr(likely)
     return f"what is {name}? Say it, as in names={{{name!r}: {meant}}}, or write it out"
 
 
