@@ -441,6 +441,8 @@ def test_where_1_minus_p_is_mostly_rounding_nothing_is_proved_and_nothing_refuse
         ("L = np.sum(np.log(1 + np.exp(w)))", [800.0]),
         ("p = 1 / (1 + np.exp(-w))\nL = -np.sum(np.log(1 - p))", [37.0]),
         ("E = np.exp(w - w.max())\nP = E / E.sum()\nL = -np.log(P[0])", [-800.0, 20.0, 2.0]),
+        ("E = np.exp(w - w.max())\nP = E / E.sum()\nl = np.log(P)\nL = -l[0]", [-800.0, 20.0, 2.0]),
+        ("E = np.exp(w)\nl = np.log(1 + E)\nL = np.sum(l)", [800.0, 1.0]),
     ],
 )
 def test_where_a_line_of_the_loss_overflows_on_its_way_no_gradient_is_refused(lines, w):

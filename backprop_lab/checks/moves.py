@@ -176,17 +176,16 @@ class Moves:
         return Slopes(slopes, np.where(is_told, doubt, np.inf), "the complex step")
 
     def ends_in_infinity(self) -> bool:
-        """Whether the loss is infinite as a value before it is, or by a logarithm of 0, which has no slope."""
-        loss = self.right.step(self.problem.loss_name)
-        if np.isfinite(loss.value):
+        """Whether the loss is infinite by a division by 0, or a logarithm of it, which has no slope."""
+        if np.isfinite(self.right[self.problem.loss_name]):
             return False
-        before = (step.value for step in self.right.steps if step.role == "value" and step is not loss)
         try:
             with np.errstate(divide="raise"):
-                eval(compiled(loss.code), {**NAMESPACE, **{name: self.right[name] for name in loss.operands}})
+                for step in (step for step in self.right.steps if step.role == "value"):
+                    eval(compiled(step.code), {**NAMESPACE, **{name: self.right[name] for name in step.operands}})
         except FloatingPointError:
             return True
-        return not all(np.isfinite(value).all() for value in before)
+        return False
 
     def holds(self, exact: Slopes, best: Slopes) -> bool:
         """Whether the code is such that the complex step holds: it agrees with finite differences where both can tell.
