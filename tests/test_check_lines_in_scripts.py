@@ -1291,6 +1291,11 @@ def test_of_samples_in_columns_a_wrong_count_and_a_flat_bias_are_told_as_what_th
         assert "db1 is flat, (4,), and a column, (4, 1), is meant: its sum needs keepdims=True" in told.sentence, told
 
 
+def test_a_flat_value_that_meets_a_column_is_told_how_it_becomes_one():
+    found = check_lines("p = y_pred.ravel()\ndZ2 = (p - y) / 6\ndW2 = H1.T @ dZ2", BINARY)
+    assert "p is flat, (6,), and a column, (6, 1), is meant: p[:, None] is one" in found.first_wrong.sentence, found
+
+
 def test_a_mask_that_is_called_d1_is_one_also_where_its_scale_is_forgotten():
     layers = [Linear(drawn((3, 4)), np.zeros((1, 4))), ReLU(), Dropout(0.2), Linear(drawn((4, 1))), Sigmoid()]
     problem = Problem(Network(layers), BinaryCrossEntropy(), drawn((8, 3)), (drawn((8, 1)) > 0) * 1.0, 0.1)

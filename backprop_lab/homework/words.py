@@ -129,9 +129,13 @@ def own_count(found: Found, best: Pass) -> str:
 
 
 def flat_in(found: Found, best: Pass, shape: tuple[int, ...]) -> str:
-    """That a line makes a table of a column and of what has lost an axis, in a sum without keepdims."""
+    """That a line makes a table of a column and of what has lost an axis, as in a sum without keepdims."""
+    if found.values and np.shape(found.values[0]) != 2 * shape[:1]:
+        return ""
     for name in sorted(read_in(found.lines, best)[0]):
         own = np.shape(best.raw[name][0]) if name in best.raw else ()
         if shape == (*own, 1) and own != (1,):
-            return f"{name} is flat, {own}, and a column, {shape}, is meant: its sum needs keepdims=True"
+            made = next(each.text for each in best.statements[found.lines[-1] :: -1] if each.name == name)
+            mend = "its sum needs keepdims=True" if re.search(r"\b(sum|mean)\(", made) else f"{name}[:, None] is one"
+            return f"{name} is flat, {own}, and a column, {shape}, is meant: {mend}"
     return ""
