@@ -143,6 +143,8 @@ def test_what_is_done_with_a_sum_gives_the_cell(code):
         "w[1:, 1:3]", "w.reshape(2, 6)", "w.T", "np.concatenate([w, 2 * w], axis=1)", "w[None, 1:2]",
         "np.stack([w, w], axis=1)", "np.einsum('ij,kj->ik', w, w)", "w[2]",
         "w[None] @ w.mT", "w.var(axis=0)", "w @ w[0]", "w[0] @ w.mT", "w.mT[1]", "w[None].mT",
+        "np.outer(w[0], w[1])", "w[0] + np.inner(w[1], w[2])", "np.hstack([w, 2 * w])", "np.vstack((w, w[1:]))",
+        "np.column_stack([w[0], w[1]])", "np.ravel(w)", "w.flatten()", "w.copy()",
     ],
 )  # fmt: skip
 def test_a_cell_is_made_of_those_cells_that_change_it(code):

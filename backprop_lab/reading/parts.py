@@ -37,8 +37,8 @@ BINDS = {"+": Binds.ADDED, "-": Binds.ADDED, "neg": Binds.NEGATIVE, "**": Binds.
 BINDS |= dict.fromkeys(("*", "/", "@"), Binds.MULTIPLIED)
 COMPARISONS = (">", ">=", "<", "<=", "==", "!=")
 REDUCTIONS = ("sum", "mean", "max", "min", "prod", "var", "std")
-JOINING = ("concatenate", "stack")
-MOVING = ("reshape", "swapaxes", "transpose", "broadcast_to")
+JOINING = ("concatenate", "stack", "hstack", "vstack", "column_stack")
+MOVING = ("reshape", "swapaxes", "transpose", "broadcast_to", "ravel", "copy")
 SIGNS: dict[type, str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.USub: "neg", ast.Pow: "**",
     ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!=",
@@ -108,8 +108,12 @@ class Reader:
         match called(node):
             case "dot" | "matmul" as name, [left, right], [] if name == "matmul" or len(self.shape(right)) < 3:
                 return self._product(left, right, place)
+            case "inner", [left, right], [] if len(self.shape(right)) == 1:
+                return self._product(left, right, place)
             case name, [matrix, *axis], options if name in REDUCTIONS:
                 return self._reduction(name, matrix, axis, options, place)
+            case "outer", [left, right], [] if len(self.shape(left)) == len(self.shape(right)) == 1:
+                return Made("*", ((left, place[:1]), (right, place[1:])))
             case name, args, [] if goes_cell_by_cell(name, len(args)):
                 return Made(name, tuple((part, place) for part in args))
             case "full_like", [_, value], []:
@@ -118,6 +122,8 @@ class Reader:
                 return self._einsum(axes, left, right, place)
             case name, [ast.Tuple(matrices) | ast.List(matrices), *args], options if name in JOINING:
                 return self._moved(matrices, lambda names: _call(name, [ast.List(names), *args], options), place)
+            case "flatten", [matrix], []:
+                return self._moved([matrix], lambda names: _call("ravel", names, []), place)
             case name, [matrix, *args], options if name in MOVING:
                 args = [ast.Tuple(args)] if name in ("reshape", "transpose") and len(args) > 1 else args
                 return self._moved([matrix], lambda names: _call(name, [names[0], *args], options), place)
