@@ -970,3 +970,11 @@ def test_what_a_function_prints_is_printed_once(capsys):
     traces = [trace(random_problem(seed, samples=3 + seed)) for seed in range(3)]
     assert "twice" in check_function("dW1", doubled, traces).message
     assert capsys.readouterr().out == "shape (3, 3)\n"
+
+
+def test_a_penalty_that_is_not_divided_by_the_samples_is_one_mistake_and_not_two():
+    t = trace(random_problem(1, samples=6, inputs=3, hidden=4, outputs=1, loss=BinaryCrossEntropy(), penalty=L2(0.05)))
+    without = t["H1"].T @ t["dY2"]
+    said = str(check("dW2", without + 6 * (t["dW2"] - without), t))
+    assert "`H1.mT @ dY2 + 2 * 0.05 * W2 * len(X)`, with another factor" in said, said
+    assert "two mistakes" not in said
