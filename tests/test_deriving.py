@@ -958,10 +958,12 @@ def test_a_cross_entropy_of_scores_is_known_as_one_also_at_a_score_of_0(corner, 
     ("lines", "gradient", "code"),
     [
         ("p = np.exp(s) / np.exp(s).sum()\nL = np.sum((p - t)**2)", "ds", "p * (dp - (dp * p).sum())"),
+        ("q = np.einsum('i,i->', s, t)\nL = q**2", "ds", "dq * t"),
+        ("L = np.einsum('i,i->', s, s) / len(t)", "ds", "2 * s / len(t)"),
         ("g = 2 * X.T @ (X @ s)\nL = np.sum((s - g)**2)", "ds", "dL_diff + X.mT @ (2 * X @ dg)"),
     ],
 )
-def test_a_sum_of_a_vector_keeps_no_axis_and_a_factor_stays_outside_of_a_transpose(lines, gradient, code):
+def test_a_vector_keeps_no_axis_in_a_sum_and_factors_stay_outside_of_what_moves(lines, gradient, code):
     given, data = numbers(s=(3,)), numbers(X=(4, 3), t=(3,))
     found = derive(lines, given, data)
     assert {step.name: step.code for step in found.lines}[gradient] == code

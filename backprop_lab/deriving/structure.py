@@ -170,13 +170,16 @@ class Structure:
         spec, X, Z = node.args
         inputs, y = spec.split("->")
         x, z = inputs.split(",")
-        number, dY = self.whole(node, grad)
-        if X.needs:
-            found = self.graph.make("einsum", f"{y},{z}->{x}", dY, Z)
-            self.give(X, number, found, self.passed(grad, "einsum", node, 0, X, Z))
-        if Z.needs:
-            found = self.graph.make("einsum", f"{x},{y}->{z}", X, dY)
-            self.give(Z, number, found, self.passed(grad, "einsum", node, 1, Z, X))
+        (number, dY), make = self.whole(node, grad), self.graph.make
+        is_number = not y and x in (z, z[::-1]) and len({*x}) == len(x) <= 2  # the sum of all products
+        number = number.times(product_of(dY)) if is_number else number
+        backs = (X, Z, f"{y},{z}->{x}", (dY, Z)), (Z, X, f"{x},{y}->{z}", (X, dY))
+        for at, (part, other, letters, factors) in enumerate(backs):
+            if part.needs:
+                found = make("einsum", letters, *factors)
+                if is_number:
+                    found = other if x == z else make("mT", other)
+                self.give(part, number, found, self.passed(grad, "einsum", node, at, part, other))
 
     def _index(self, node: Node, grad: Grad) -> None:
         _, items = node.args
