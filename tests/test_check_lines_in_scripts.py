@@ -1214,6 +1214,14 @@ def test_a_dictionary_with_any_keys_is_no_error_of_python(key):
     assert [line.of for line in found.lines] == ["dW2"]
 
 
+@pytest.mark.parametrize(
+    "line", ["g: dict = {'a': H1.T @ dY2}\ndW2 = 1 * g", "dW2 = dict({'a': H1.T @ dY2})", "dW2 = f({})"]
+)
+def test_a_dictionary_in_another_place_is_refused_as_one(line):
+    with pytest.raises(ValueError, match="has a dictionary in it, which is not followed here: give its values names"):
+        check_lines(line, RELU)
+
+
 @pytest.mark.parametrize("turn", ["A.append(A[l] @ W[l] + b[l])", "z = A[l] @ W[l] + b[l]\n    A.append(z)"])
 def test_a_loop_that_fills_a_list_is_not_dropped_where_that_list_is_read(turn):
     with pytest.raises(ValueError, match=r"line 2, `for l in range\(2\):`, is a for"):

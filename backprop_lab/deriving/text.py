@@ -112,9 +112,9 @@ def lines_in(text: str | Iterable[str]) -> list[Line]:
 def _assigned(statement: ast.stmt) -> tuple[list[tuple[str, ast.expr]], int]:
     """Each name and its expression, and how many lengths were unpacked. Raises RefusedError for other statements."""
     if not isinstance(statement, ast.Assign):
-        shown = ast.unparse(statement)[:6] if isinstance(statement, ast.Expr | ast.Assert) else ""
         if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Subscript):
             raise RefusedError(PICKED)
+        shown = ast.unparse(statement)[:6] if isinstance(statement, ast.Expr | ast.Assert) else ""
         mend = "leave it out: " if shown in ("print(", "assert") or shown[:1] in ("'", '"') else ""
         otherwise = f'{mend}a line is "name = expression", and gives one value'
         raise RefusedError(SYNTAX.get(type(statement).__name__, otherwise))

@@ -46,9 +46,10 @@ def best_pass(
             runs[what] = runs.get(what) or Pass(lines, [each.anew() for each in names], blamed)
             return runs[what]
 
-        if run({}).cost[0] > most:
-            return run({})
-        best = _with_absent_ones(run({}), run)
+        first = run({})
+        if first.cost[0] > most:
+            return first
+        best = _with_absent_ones(first, run)
         best = _with_own_parts(best, run) if guesses else best
         best = _with_updates(_with_guesses(_with_wrong_ones(best, run), run, guesses), run)
         return _with_what_was_meant(_with_factors(best, run), run, updates)

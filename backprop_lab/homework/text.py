@@ -53,7 +53,7 @@ KINDS = {
 }
 TAKEN = (ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.Attribute,
     ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.keyword, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
-    ast.expr_context, ast.IfExp, ast.Dict, ast.Assign, ast.AugAssign)  # fmt: skip
+    ast.expr_context, ast.IfExp, ast.Assign, ast.AugAssign)  # fmt: skip
 OF_HELPERS = (ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.If, ast.Expr, ast.Pass)
 GOES_BACK = re.compile("back|bprop|grad")
 OF_A_LAYER = re.compile("(?:d|grad_?)_?(?:[WwBb]|weights?|bias(?:es)?)")
@@ -234,9 +234,8 @@ def _of_a_dictionary(node: ast.stmt, value: ast.expr, holder: str) -> Iterator[S
     for key, each in zip(value.keys, value.values, strict=True):
         if not isinstance(key, ast.Constant) or isinstance(each, ast.Constant) or is_note(str(key.value)):
             continue
-        if ast.unparse(each) == key.value:  # {"W1": W1}
-            continue
-        if not (name := of_it(str(key.value), holder)).isidentifier() or iskeyword(name):
+        name = of_it(str(key.value), holder)
+        if ast.unparse(each) == key.value or not name.isidentifier() or iskeyword(name):  # as {"W1": W1} and {"": X}
             continue
         target = ast.Name(name, ast.Store())
         for statement in _written(node, ast.Assign([target], each)):
@@ -319,7 +318,8 @@ def _with(helpers: Helpers, statement: Statement) -> Statement:
 
 def _check(part: ast.AST, line: int, taken: tuple[type, ...] = TAKEN) -> None:
     """Raise ValueError for a part of a line that is not taken."""
-    if not isinstance(part, taken):
+    by_number = isinstance(part, ast.Dict) and {type(getattr(key, "value", "")) for key in part.keys} == {int}
+    if not isinstance(part, taken) and not by_number:
         kind = KINDS.get(type(part).__name__, f"{a_kind(part).lower()} in it, which is not followed here")
         raise ValueError(f"line {line} has {kind}")
     match part:
