@@ -943,6 +943,17 @@ def test_of_a_line_that_is_right_only_with_samples_as_columns_it_is_said():
     assert "columns" not in repr(check_lines(COLUMNS, DEEP_TANH)), "many lines say that they are"
 
 
+@pytest.mark.parametrize(("right", "turned"), [("dZ1 @ X.T", "X @ dZ1.T"), ("dZ2 @ A1.T", "A1 @ dZ2.T")])
+def test_of_one_gradient_that_is_transposed_it_is_said_and_no_other_line_is_blamed(right, turned):
+    """With one output too, where W2 has as many numbers either way."""
+    text = "dZ2 = 2 * (A2 - Y)\ndW2 = dZ2 @ A1.T\ndA1 = W2.T @ dZ2\ndZ1 = dA1 * (A1 > 0)\ndW1 = dZ1 @ X.T"
+    problem = random_problem(1, samples=5, inputs=3, outputs=1)
+    assert check_lines(text, problem, names={"A1": "H1"}).ok
+    found = check_lines(text.replace(right, turned), problem, names={"A1": "H1"}).lines
+    assert [line.text for line in found if "but transposed" in line.sentence] == [f"dW{right[2]} = {turned}"], found
+    assert all(line.ok for line in found), found
+
+
 @pytest.mark.parametrize(("right", "wrong", "sentence"), OF_RECURRENT)
 def test_a_state_of_another_step_and_what_is_missing_in_every_term_are_named(right, wrong, sentence):
     assert right in RECURRENT

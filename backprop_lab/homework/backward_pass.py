@@ -272,8 +272,6 @@ class Pass:
             self._put_right(found, entering)
             return found
         of, factor, is_turned = fits[0]
-        has_two_sides = min(np.shape(names.trace[of]), default=1) > 1
-        is_turned = has_two_sides and is_turned != names.layout.is_across(names.trace, of)
         found = Found(lines, name, of, True, values, factor, entering, 1.0, is_turned, names.is_on_the_way(of))
         if isinstance(meant, float) and (found.is_on_the_way or factor != 1):
             found.mistaken = meant

@@ -77,13 +77,15 @@ def rounded(factor: float) -> float:
 
 
 def fit_of(names: Sequence[Names], values: Sequence[Any], of: str) -> tuple[float, bool] | None:
-    """How many times a value of the step these are, on all problems, and whether they are transposed; or None."""
+    """How many times a value of the step these are, on all problems, and whether they are transposed, even for this
+    layout; or None."""
 
     def factor_in(each: Names, value: Any) -> float:
         right = each.layout.scale(each.trace, of) * np.asarray(each.trace[of])
         return factor_of(turned(np.asarray(value), right)[is_turned], right)
 
     size, first = np.size(names[0].trace[of]), names[0].layout.is_across(names[0].trace, of)
+    mine, ours = np.shape(values[0]), np.shape(names[0].right(of))
     if np.size(values[0]) != size:
         return None
     has_state = any(map(np.ndim, names[0].problem.state.values()))
@@ -96,7 +98,7 @@ def fit_of(names: Sequence[Names], values: Sequence[Any], of: str) -> tuple[floa
             factor = rounded(float(np.mean(factors)))
             whole = max(abs(factor), 1 / abs(factor))
             if len(pairs) > 1 or size > 1 or abs(whole - round(whole)) <= SAME:  # of one number any will do
-                return factor, is_turned
+                return factor, is_turned != first if min(ours, default=1) > 1 else mine == ours[::-1] != ours
     return None
 
 

@@ -216,7 +216,13 @@ def _speak_for_columns(tried: Pass, usual: Pass | None) -> bool:
 
 
 def _explains_more(tried: Pass, best: Pass) -> bool:
-    """Whether fewer lines are wrong in a layout than in a likelier one; if only other lines are, it does not."""
+    """Whether fewer lines are wrong in a layout than in an earlier one; if only other lines are, it does not.
+
+    Where samples are columns, weights have a row for each output, if as many lines speak for that.
+    """
+    layout, earlier = tried.names[0].layout, best.names[0].layout
+    if layout.columns and layout == replace(earlier, rows_of_outputs=True):
+        return tried.cost <= best.cost
     return tried.cost < best.cost and (tried.cost[0] < best.cost[0] or tried.right == best.right)
 
 
