@@ -839,6 +839,19 @@ def test_a_mask_that_changes_nothing_in_this_problem_is_right():
     assert check_lines(text, problem).ok is True
 
 
+ONE_NUMBER = program("z = w * x + b\na = np.maximum(z, 0)\nL = (a - y)**2", {"w": 1.5, "b": 0.3}, {"x": 0.7, "y": 0.2})
+ONE_UNIT = random_problem(0, samples=1, hidden=1)
+
+
+@pytest.mark.parametrize(
+    ("problem", "lines", "out"), [(ONE_NUMBER, "da = 2 * (a - y)\ndz = da", "a"), (ONE_UNIT, "dY1 = dH1", "H1")]
+)
+def test_a_single_number_that_gets_through_shows_a_mask_that_is_missing_too(problem, lines, out):
+    assert trace(problem)[out] > 0
+    assert "mask" in check_lines(lines, problem).first_wrong.sentence
+    assert check_lines(f"{lines} * ({out} > 0)", problem).ok
+
+
 RECURRENT = """
 dp1, dp2, dp3 = 2 * (p1 - y1), 2 * (p2 - y2), 2 * (p3 - y3)
 dWy = h1.T @ dp1 + h2.T @ dp2 + h3.T @ dp3
@@ -1691,6 +1704,31 @@ def test_a_line_that_rests_on_how_data_hang_together_is_right_and_it_says_so():
     assert [line.sentence for line in found.lines] == ["right: dW, with data as yours"], found
     for right, wrong in (("0.1 * W", "0.2 * W"), ("/= 5", "/= 4"), ("-np.sum", "np.sum")):
         assert check_lines(OF_HINGE.replace(right, wrong), HINGE).ok is False, right
+
+
+def test_beside_a_line_that_rests_on_how_data_hang_together_a_wrong_one_is_not_called_right():
+    """Without the teacher's rows, which add up to 1, it is dS that seems to be wrong, by the factor of dW."""
+    problem = program(*FORTY["distillation"])
+    dS = trace(problem).step("dS").code
+    found = check_lines(f"dS = {dS}\ndW = 2 * (X.mT @ dS)", problem)
+    assert [(line.of, line.ok) for line in found.lines] == [("dS", True), ("dW", False)], found
+    assert found.first_wrong.sentence == "wrong: dW is twice what it should be"
+
+
+def test_a_line_is_wrong_by_a_factor_also_where_nothing_of_it_gets_through_with_these_data():
+    problem = program(*FORTY["ppo"])
+    lines = {step.name: step.code for step in trace(problem).steps if step.role == "gradient"}
+    wrong = lines | {"dclipped": lines["dclipped"].removesuffix(" / len(advantage)")}
+    assert wrong != lines
+    found = check_lines("\n".join(f"{name} = {line}" for name, line in wrong.items()), problem)
+    assert [line.of for line in found.lines if not line.ok] == ["dclipped"], found
+
+
+def test_a_number_that_is_missing_is_not_called_the_gradient_that_comes_back():
+    problem = program(*FORTY["multiclass svm"])
+    assert trace(problem).step("dW").code == "X.mT @ dscores + 0.2 * W"
+    wrong = check_lines("dW = X.mT @ dscores + W", problem).first_wrong
+    assert wrong.sentence == "wrong: This looks like `X.mT @ dscores + W`: 0.2 is missing"
 
 
 SUM, MEAN = random_problem(1, 5, 4, 6, 3), random_problem(1, 5, 4, 6, 3, loss=MeanSquaredError())

@@ -36,8 +36,8 @@ def wrong_codes(trace: Trace, step: Step, rules: Iterable[tuple[str, str, tuple[
         places = [(known, rule) for rule in names for known in _places(trace, step, rule)]
         places = [(known, rule) for known, rule in places if "{Z}" not in form or "Z" in known]
         for way in ways:
-            in_each = _Everywhere(step.code)
-            for known, rule in places:
+            in_each, drops_up = _Everywhere(step.code), "{up}" in form and "{up}" not in way  # which is a gradient
+            for known, rule in ((known, rule) for known, rule in places if "up" in known or not drops_up):
                 for code in _written(step.code, form, way, tuple(known.items()), rule):
                     lost = _lost(step.code, code) if rule == SEVERAL else ""
                     found.setdefault(code, known | ({"lost": lost} if lost else {}))

@@ -1,6 +1,8 @@
-"""Which of a learner's lines are blamed: what each should give, and where a factor that is wrong comes in."""
+"""Which of a learner's lines are blamed: what each should give, where a factor that is wrong comes in, and for
+which layout that speaks."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -17,6 +19,7 @@ from backprop_lab.step.trace import Trace
 
 Blamed = Mapping[Any, float | str]  # see Pass
 Run = Callable[[Blamed], Pass]
+A_PRODUCT = re.compile(r"@|\b(?:dot|matmul|einsum)\(")
 
 
 def best_pass(
@@ -222,3 +225,30 @@ def _with_factors(best: Pass, run: Run) -> Pass:
         else:
             break
     return best
+
+
+def speak_for_columns(tried: Pass, usual: Pass | None) -> bool:
+    """Whether the lines that are right with samples as columns alone say so: elsewhere one stops, or has no room.
+
+    Several say as much, but not of a program, whose forward lines have rows: there it is the products that have none,
+    since a sum along the other axis is a mistake.
+    """
+    if usual is None:
+        return False
+    odd = {each.lines[-1] for each in tried.found} - tried.right
+    found = [each for each in usual.found if each.lines[-1] not in usual.right | odd]
+    if isinstance(tried.names[0].problem, Program):
+        texts = (tried.statements[each.lines[-1]].text for each in found if each.note or each.has_no_room)
+        return any(map(A_PRODUCT.search, texts))
+    return len(found) > 1 or any(each.note or each.has_no_room for each in found)
+
+
+def explains_more(tried: Pass, best: Pass) -> bool:
+    """Whether fewer lines are wrong in a layout than in an earlier one; if only other lines are, it does not.
+
+    Where samples are columns, weights have a row for each output, if as many lines speak for that.
+    """
+    layout, earlier = tried.names[0].layout, best.names[0].layout
+    if layout.columns and layout == replace(earlier, rows_of_outputs=True):
+        return tried.cost <= best.cost
+    return tried.cost < best.cost and (tried.cost[0] < best.cost[0] or tried.right == best.right)

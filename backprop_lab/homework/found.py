@@ -92,6 +92,7 @@ def fit_of(names: Sequence[Names], values: Sequence[Any], of: str) -> tuple[floa
     pairs = [*zip(names, values, strict=True)]
     if not has_state or not np.any(names[0].trace[of]):  # at first, where a state is 0, what is small shows best
         pairs = pairs[1:] or pairs  # those with numbers of our own, which nothing is special about
+    pairs = [(each, value) for each, value in pairs if np.any(value) or np.any(each.trace[of])] or pairs
     for is_turned in (first, not first):
         factors = [*takewhile(math.isfinite, starmap(factor_in, pairs))]
         if len(factors) == len(pairs) and np.ptp(factors) <= SAME * abs(factors[0]):

@@ -16,7 +16,7 @@ import numpy as np
 from backprop_lab.feedback.answers import a_kind
 from backprop_lab.feedback.check import Feedback, check_function
 from backprop_lab.homework.backward_pass import MASKS, Pass
-from backprop_lab.homework.blame import best_pass
+from backprop_lab.homework.blame import best_pass, explains_more, speak_for_columns
 from backprop_lab.homework.found import SAME, Found, turned
 from backprop_lab.homework.layout import Layout
 from backprop_lab.homework.names import Names
@@ -37,7 +37,6 @@ PUT = re.compile(r"(?:`([^`]+)`|(\w+(?:(?:, | and )\w+)*)) (?:used (?:where|in p
 COMPARES = re.compile("[<>]|where|maximum|minimum|clip|abs|sign")
 FAR = 3  # that more wrong lines than in another layout are not explained: it is not the one that is meant
 NOTHING = "no line gives a gradient of this problem: it is seen by its name, as in `dW1 = X.T @ dZ1`"
-A_PRODUCT = re.compile(r"@|\b(?:dot|matmul|einsum)\(")
 
 
 @dataclass(frozen=True)
@@ -156,10 +155,10 @@ def _checked(
         most = best.cost[0] + FAR if best else math.inf
         tried = best_pass(statements, traces, layout, own, most=most)
         is_updated = any(each.of == f"{name}_new" for each in tried.found for name in problem.parameters)
-        if (layout.columns and not _speak_for_columns(tried, usual)) or (layout.velocity and not is_updated):
+        if (layout.columns and not speak_for_columns(tried, usual)) or (layout.velocity and not is_updated):
             continue
         usual = tried
-        best = tried if best is None or _explains_more(tried, best) else best
+        best = tried if best is None or explains_more(tried, best) else best
         if best.cost == (0, 0):
             break
     if best is None:
@@ -177,12 +176,16 @@ def _checked(
             if isinstance(problem, Program) or usual.cost[0] - best.cost[0] <= 1:  # one line alone speaks for it
                 only_so |= dict.fromkeys(best.right - usual.right, words)
     judged = {each.lines[-1]: (each, best) for each in best.found}
-    if isinstance(problem, Program) and (wrong := {each.lines[-1] for each in best.found if each.ok is False}):
+    wrong = {each.lines[-1] for each in best.found if each.ok is False and each.mistaken == 1}  # by more than a factor
+    if isinstance(problem, Program) and wrong:
         on_theirs = [given, *others(problem, keeps_data=True)]
         with_theirs = guessed(best_pass(statements, on_theirs, layout, own), on_theirs)
+        is_another = any(each.ok and each.lines[-1] in wrong for each in with_theirs.found)  # then others may be wrong
         for each in with_theirs.found:
-            if each.lines[-1] in wrong and (each.ok or each.mistaken != 1):
+            is_so = each.lines[-1] in wrong and (each.ok or each.mistaken != 1)
+            if is_so or (is_another and each.ok is False):
                 judged[each.lines[-1]] = each, with_theirs
+            if is_so:
                 only_so[each.lines[-1]] = ", with data as yours"
     shown = typed(text, best.statements)
     return CheckedLines(tuple(_told(*each, only_so, shown) for each in judged.values()), _missing(best, given))
@@ -197,33 +200,6 @@ def _missing(best: Pass, given: Trace) -> tuple[str, ...]:
     gradients = [name for name in of if there and of[name] not in there and given.role(name) == "gradient"]
     updates = [name for name in of if new and given.role(name) == "new" and name not in new]
     return (*gradients, *(name for name in updates if f"d{of[name]}" in found))
-
-
-def _speak_for_columns(tried: Pass, usual: Pass | None) -> bool:
-    """Whether the lines that are right with samples as columns alone say so: elsewhere one stops, or has no room.
-
-    Several say as much, but not of a program, whose forward lines have rows: there it is the products that have none,
-    since a sum along the other axis is a mistake.
-    """
-    if usual is None:
-        return False
-    odd = {each.lines[-1] for each in tried.found} - tried.right
-    found = [each for each in usual.found if each.lines[-1] not in usual.right | odd]
-    if isinstance(tried.names[0].problem, Program):
-        texts = (tried.statements[each.lines[-1]].text for each in found if each.note or each.has_no_room)
-        return any(map(A_PRODUCT.search, texts))
-    return len(found) > 1 or any(each.note or each.has_no_room for each in found)
-
-
-def _explains_more(tried: Pass, best: Pass) -> bool:
-    """Whether fewer lines are wrong in a layout than in an earlier one; if only other lines are, it does not.
-
-    Where samples are columns, weights have a row for each output, if as many lines speak for that.
-    """
-    layout, earlier = tried.names[0].layout, best.names[0].layout
-    if layout.columns and layout == replace(earlier, rows_of_outputs=True):
-        return tried.cost <= best.cost
-    return tried.cost < best.cost and (tried.cost[0] < best.cost[0] or tried.right == best.right)
 
 
 def _told(found: Found, best: Pass, only_so: Mapping[int, str], shown: Sequence[str]) -> Line:

@@ -63,12 +63,13 @@ def one_after_the_other(given: Trace, statements: Sequence[Statement]) -> frozen
 
 
 def others(problem: Problem, keeps_data: bool = False, keeps_step: bool = True) -> list[Trace]:
-    """The same network with other numbers in it, and other samples, where something gets everywhere.
+    """The same network with other numbers in it, and other samples, where something gets everywhere; and if a single
+    number may be 0, as behind a ReLU, one in which it is.
 
     A program may keep its data, which may hang together in a way that others would not; and a step its number, where
     that is said in the lines.
     """
-    found: list[Trace] = []
+    found, with_zeros = list[Trace](), list[Trace]()
     for seed in range(TRIES):
         rng = np.random.default_rng(seed)
         parameters = {name: rng.standard_normal(value.shape) for name, value in problem.parameters.items()}
@@ -85,11 +86,13 @@ def others(problem: Problem, keeps_data: bool = False, keeps_step: bool = True) 
         with suppress(ValueError):  # a part of a reader's own may refuse them
             other = trace(problem.evolve(parameters=parameters, **changed))
             values = [np.asarray(value, float) for value in other.values()]
-            if all(np.isfinite(value).all() and value.any() for value in values):
-                found.append(other)
+            if all(np.isfinite(value).all() for value in values):
+                empty = [value.size for value in values if not value.any()]
+                if not empty or 1 in empty:
+                    (with_zeros if empty else found).append(other)
         if len(found) == OTHERS:
             break
-    return found
+    return found + with_zeros[:1]
 
 
 def _drawn(data: Array, rng: np.random.Generator) -> Array:
