@@ -654,6 +654,8 @@ for k in params:
         ("for t in range(100):\n", "(t + 1)", True),
         ("for t in range(100):\n", "t", False),  # which divides by 0 in the first
         ("for t in range(1, 101):\n", "(t + 1)", False),
+        ("t = 1\nfor epoch in range(100):\n    t += 1\n", "t", False),
+        ("t = 1\nfor epoch in range(100):\n    t += 1\n", "(t - 1)", True),
     ],
 )
 def test_adams_steps_are_counted_as_python_counts_them(counting, power, ok):
@@ -661,6 +663,22 @@ def test_adams_steps_are_counted_as_python_counts_them(counting, power, ok):
     turn = (WHOLE_PASS + ADAM_STEP).replace("**t", f"**{power}")
     indented = "".join(f"    {line}\n" if line else "" for line in turn.splitlines()) if ":" in counting else turn
     assert check_lines(counting + indented, trace(problem).next_problem()).ok is ok
+
+
+@pytest.mark.parametrize(("begins", "ok"), [(0, False), (1, True)])
+def test_a_step_that_is_counted_after_its_update_is_numbered_from_where_it_began(begins, ok):
+    problem = random_problem(3, samples=4, inputs=3, hidden=5, outputs=2, lr=0.1, optimizer=Adam())
+    turn = "".join(f"    {line}\n" for line in (WHOLE_PASS + ADAM_STEP).splitlines() if line)
+    text = f"t = {begins}\nwhile t < 100:\n{turn}    t += 1\n"
+    assert check_lines(text, problem).ok is check_lines(text, trace(problem).next_problem()).ok is ok
+
+
+@pytest.mark.parametrize("counting", ["t += 1", "self.t = self.t + 1"])
+def test_a_step_that_is_counted_for_each_parameter_is_told_to_be_counted_once(counting):
+    name = counting.split()[0]
+    text = ADAM_STEP.replace("**t", f"**{name}").replace("    m[k]", f"    {counting}\n    m[k]", 1)
+    with pytest.raises(ValueError, match=r"is inside the loop, so that t grows .* belongs before the loop"):
+        check_lines(WHOLE_PASS + text, random_problem(3, 4, 3, 5, 2, optimizer=Adam()))
 
 
 def test_a_loop_that_gives_its_own_name_another_array_is_told_to_change_nothing():
@@ -1722,6 +1740,61 @@ def test_a_line_is_wrong_by_a_factor_also_where_nothing_of_it_gets_through_with_
     assert wrong != lines
     found = check_lines("\n".join(f"{name} = {line}" for name, line in wrong.items()), problem)
     assert [line.of for line in found.lines if not line.ok] == ["dclipped"], found
+
+
+VELOCITY = "vW1 = 0.9 * vW1 - lr * dW1\nW1 += vW1"
+
+
+@pytest.mark.parametrize("wrong", [VELOCITY.replace("0.9", "0.5"), VELOCITY.replace("- lr", "+ lr")])
+def test_what_is_said_of_a_velocity_with_the_rate_in_it_is_told_in_its_own_numbers(wrong):
+    problem = trace(random_problem(1, 5, 4, 3, 2, optimizer=Momentum())).next_problem()
+    given = trace(problem)
+    right = 0.9 * -problem.lr * given["vW1"][0, 0] - problem.lr * given["dW1"][0, 0]
+    assert check_lines(VELOCITY, problem).ok
+    said = check_lines(wrong, problem).first_wrong.sentence
+    assert f"vW1[0, 0] should be {plain(right)}, and is " in said, said
+    assert "come with the step" not in said, "as W1 += vW1 has neither"
+
+
+COUNTED_LATER = """
+dZ2 = P - y
+dW2 = H1.T @ dZ2 / 5
+db2 = dZ2.sum(axis=0) / 5
+dH1 = 0.3 * np.ones_like(H1)
+dY1 = dH1 * (H1 > 0)
+dW1 = X.T @ dY1 / 5
+db1 = dY1.sum(axis=0) / 5
+"""
+
+
+def test_numbers_are_told_as_the_lines_have_them_where_a_later_line_divides_by_their_count():
+    problem = random_problem(1, 5, 4, 3, 2, loss=SoftmaxCrossEntropy())
+    right = 5 * trace(problem)["dH1"][0, 0]
+    said = check_lines(COUNTED_LATER, problem).first_wrong.sentence
+    assert f"dH1[0, 0] should be {plain(right)}, and yours is 0.3. All your numbers are the same, 0.3" in said
+
+
+def test_a_cell_of_a_flat_bias_has_one_place_and_of_columns_and_rows_those_are_named_that_are_there():
+    flat = "dy_pred = 2 * (y_pred - y)\ndb2 = dy_pred.sum(axis=0)[::-1]\nb2 -= lr * db2"
+    said = check_lines(flat, random_problem(1, 5, 4, 3, 2)).first_wrong.sentence
+    assert re.match(r"wrong: db2\[0\] should be .*\. Numbers 0 and 1 are swapped$", said), said
+    text = (
+        "dZ2 = A2 - Y\ndW2 = np.dot(dZ2, A1.T)[:, ::-1] / 5\ndb2 = dZ2.sum(axis=1, keepdims=True) / 5\ndA1 = W2.T @ dZ2"
+    )
+    said = check_lines(text, random_problem(1, 5, 4, 3, 2, loss=SoftmaxCrossEntropy())).first_wrong.sentence
+    assert said.endswith("Columns 0 and 2 are swapped"), said
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.05, 0.03, 0.01])
+def test_a_rate_that_is_typed_as_a_number_is_told_whatever_else_it_may_be(rate):
+    """0.02 is the right one twice, times the number of targets."""
+    said = check_lines(f"W1 -= {rate} * dW1", random_problem(1, 5, 4, 3, 2)).first_wrong.sentence
+    assert said == f"wrong: your step is that of a rate of {rate}, and here lr is 0.001"
+
+
+def test_what_an_update_would_give_is_not_called_a_parameter_that_no_line_changes():
+    said = check_lines("dW1 = W1 - lr * dW1", random_problem(1, 5, 4, 3, 2)).first_wrong.sentence
+    assert said.endswith("These are the numbers of W1_new"), said
 
 
 def test_a_number_that_is_missing_is_not_called_the_gradient_that_comes_back():

@@ -26,7 +26,16 @@ from backprop_lab.homework.sharing import with_other_names
 from backprop_lab.homework.statements import check_biases
 from backprop_lab.homework.text import statements_in
 from backprop_lab.homework.trials import layouts, one_after_the_other, others, with_gradients
-from backprop_lab.homework.words import flat_in, in_their_words, numbers_in, own_count, parts_of, read_in, typed
+from backprop_lab.homework.words import (
+    another_rate,
+    flat_in,
+    in_their_words,
+    numbers_in,
+    own_count,
+    parts_of,
+    read_in,
+    typed,
+)
 from backprop_lab.nn.arrays import cell, first_true
 from backprop_lab.step.number_format import listed, plain, told_apart
 from backprop_lab.step.problem import Problem, check_problem
@@ -224,6 +233,8 @@ def _wrong(found: Found, best: Pass) -> str:
     traces = [names.trace for names in best.names]
     if found.mistaken != 1:
         return f"{found.name} is {times(found.mistaken, numbers_in(found, best))}{own_count(found, best)}"
+    if rate := another_rate(found, best):
+        return rate
 
     def answer(**known: Any) -> Any:
         at = next(
@@ -237,7 +248,7 @@ def _wrong(found: Found, best: Pass) -> str:
     if feedback or (feedback.cause == ("only-rounding",) and np.max(np.abs(value)) <= SAME * largest):
         return ""
     right, sentence = found.entering * names.right(found.of, found.has_its_slope), ""
-    if not found.has_its_slope:  # of which no line is known
+    if not found.has_its_slope and names.layout.scale(traces[0], found.of) == 1:  # else no line of ours is like it
         sentence = _as_written(feedback, found, best)
     if feedback.cause[:1] == ("shape",):
         if flat := flat_in(found, best, right.shape):

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 
 from backprop_lab.homework.names import INPUTS, RATES, TARGETS
-from backprop_lab.homework.scripts import begins_anew, is_given, loaded, stored
+from backprop_lab.homework.scripts import COUNTS, begins_anew, is_given, loaded, stored
 from backprop_lab.homework.spellings import (
     A_LIST,
     A_PARAMETER,
@@ -47,6 +47,10 @@ class Unrolled(ast.NodeTransformer):
         self.known |= {holder: [ast.Name(each, ast.Load()) for each in names] for holder, names in lists.items()}
         self.counts = _counts_in(tree, last) if last else {}
         self.keys = dict[str, list[str]]()
+        begun = {(ast.unparse(target), ast.unparse(value)) for target, value in _assigned(tree)}
+        self.steps = {
+            name: int(number) for name, number in begun if COUNTS.fullmatch(f"{name} = {number}") and number.isdigit()
+        }
         for each in ast.walk(tree):
             match each:
                 case ast.Assign([ast.Name() | ast.Attribute() as holder], ast.Dict(keys)):
@@ -88,6 +92,21 @@ class Unrolled(ast.NodeTransformer):
         turns = self.visit_For(ast.fix_missing_locations(loop))
         return node if turns is loop else turns
 
+    def visit(self, node: ast.AST) -> Any:
+        if isinstance(node, ast.For | ast.While | ast.FunctionDef | ast.Module):
+            self._count_on(node.body)
+        return super().visit(node)
+
+    def _count_on(self, body: list[Any]) -> None:
+        """Puts `t - 1` where a line uses a number of the step that began at 0, and is counted on only after it."""
+        for at, line in enumerate(body):
+            name, *_ = (text := ast.unparse(line)).split()
+            if name in self.steps and COUNTS.fullmatch(text) and "+" in text:
+                for other, each in enumerate(body):
+                    off = self.steps[name] - 1 + (other > at)
+                    if off and other != at and not is_given(each):
+                        body[other] = Put({name: tree_of(f"{name} + {off}")}, {}).visit(each)
+
     def visit_While(self, node: ast.While) -> Any:
         self.generic_visit(node)
         return node.body if _trains(node.body) else node
@@ -104,7 +123,7 @@ class Unrolled(ast.NodeTransformer):
                         f"line {line.lineno}, `{ast.unparse(line)}`, is inside the loop, so that {name} starts again "
                         "in each turn: it belongs before the loop"
                     )
-            node.body = [each for each in node.body if not is_given(each)]
+            node.body = [each for each in node.body if COUNTS.fullmatch(ast.unparse(each)) or not is_given(each)]
         body = ast.Module(node.body, [])
         if is_training:
             used = {*_names(node.target)} & {*_names(body)} - RATES  # of several rates, each run is alike
@@ -131,6 +150,13 @@ class Unrolled(ast.NodeTransformer):
         counted, named = (_names(body, partial(_but_keys, lists=lists)) for lists in (self.known, None))
         if not numbers.isdisjoint(counted) or not (keys.keys() - numbers).isdisjoint(named):
             return node
+        for line in node.body:
+            counts = COUNTS.fullmatch(ast.unparse(line))
+            if counts and counts[1] in chain(*map(loaded, node.body)):
+                raise ValueError(
+                    f"line {line.lineno}, `{counts[0]}`, is inside the loop, so that {counts[1]} grows in each turn: "
+                    "steps are counted once for all parameters, so it belongs before the loop"
+                )
         for each in ast.walk(body):
             match each:
                 case ast.Assign([ast.Name(name)]) if name in first:

@@ -75,11 +75,12 @@ def _calls(statement: Statement) -> set[tuple[str, int, str]]:
 
 def in_their_words(sentence: str, found: Found, best: Pass) -> str:
     """A sentence with the learner's own names in it; where they have columns for rows, it says so of lines."""
-    names, theirs = best.names[0], {}
+    names, theirs, written = best.names[0], {}, {each.name for each in best.statements}
     for name in sorted(best.used, reverse=True):
         if isinstance(best.known[0].get(name), int | float) and np.ndim(names.trace.get(names.of(name), 0)):
             continue  # `h = 6` is how many there are
-        theirs[(names.is_sure(name) and names.gradient(name)) or names.of(name)] = name
+        is_updated = name not in names.problem.parameters or name in written
+        theirs[(is_updated and names.is_sure(name) and names.gradient(name)) or names.of(name)] = name
         theirs.setdefault(names.of(name), name)
     theirs |= {each.of: each.name for each in best.found}
     for no_name in ("", "step"):  # which is a word as well
@@ -89,14 +90,34 @@ def in_their_words(sentence: str, found: Found, best: Pass) -> str:
     theirs = {of: name for of, name in theirs.items() if name not in said and of_one[name] < 2}
     sentence = re.sub(r"[A-Za-z_]\w*", lambda word: theirs.get(word[0], word[0]), sentence)
     if names.layout.is_across(names.trace, found.of):
-        other = {"row": "column", "column": "row"}
-        sentence = re.sub(r"\b(row|column)(?=s?\b)", lambda word: other[word[0]], sentence)
+        other = {"row": "column", "column": "row", "Row": "Column", "Column": "Row"}
+        sentence = re.sub(r"\b(row|column)(?=s?\b)", lambda word: other[word[0]], sentence, flags=re.IGNORECASE)
         sentence = re.sub(r"\[(\d+), (\d+)\]", r"[\2, \1]", sentence)
+    sentence = _in_their_numbers(sentence, found, best)
     code = {*re.findall(r"\w+", " ".join(re.findall("`[^`]+`", sentence)))}
     scaled = {each.name: each.factor for each in best.found if each.of in theirs and each.name in code and each.ok}
     notes = ["as written with samples as rows"] * bool(code and (names.layout.columns or names.layout.rows_of_outputs))
     notes += [f"where {name} stands for {_divided(name, by)}" for name, by in scaled.items() if by not in (None, 1.0)]
     return sentence + f" ({', '.join(notes)})" * bool(notes)
+
+
+def _in_their_numbers(sentence: str, found: Found, best: Pass) -> str:
+    """A sentence about numbers of the package, as the learner's lines have them: times a factor, or in a flat array."""
+    rights = np.concatenate([found.entering * np.ravel(names.trace[found.of]) for names in best.names])
+    theirs = np.concatenate([np.ravel(value) for value in found.values]) if found.values else rights
+
+    def times_it(number: re.Match[str]) -> str:
+        those, scaled = rights if "should" in number[1] else theirs, found.entering * float(number[2].replace("−", "-"))
+        return number[1] + plain(those[np.argmin(abs(those - scaled))])  # with all its digits
+
+    if found.entering != 1:
+        sentence = re.sub(r"((?:should be|yours is|are the same,) )(−?\d(?:\S*\d)?)", times_it, sentence)
+    if found.values and np.ndim(found.values[0]) == 1:
+        sentence = re.sub(r"\[(?:0, )?(\d+)(?:, 0)?\]", r"[\1]", sentence)
+        sentence = re.sub(
+            r"\b(?:row|column)(?=s?\b)", "number", re.sub(r"\b(?:Row|Column)(?=s?\b)", "Number", sentence)
+        )
+    return sentence
 
 
 def _divided(name: str, by: float) -> str:
@@ -125,6 +146,20 @@ def own_count(found: Found, best: Pass) -> str:
         own = np.asarray(best.raw[name][0])
         if own.shape == () and own and any(np.isclose(found.mistaken, part) for part in (there / own, own / there)):
             return f": {name} is {plain(float(own))}, and there are {there} samples"
+    return ""
+
+
+def another_rate(found: Found, best: Pass) -> str:
+    """That a step has a number of its own where the learning rate is meant, if that is all that is wrong with it."""
+    names, text = best.names[0], best.statements[found.lines[-1]].text
+    if names.trace.role(found.of) != "new" or not isinstance(found.values[0], np.ndarray):
+        return ""
+    old, new, lr = names.right(names.trace.owner(found.of)), names.right(found.of), float(names.trace["lr"])
+    for rate in map(float, re.findall(r"(?<![\w.\[])\d+\.?\d*(?:e-?\d+)?", text)):
+        if np.shape(found.values[0]) == new.shape and np.allclose(
+            found.values[0] - old, rate / lr * (new - old), 1e-6, 0
+        ):
+            return f"your step is that of a rate of {plain(rate)}, and here lr is {plain(lr)}"
     return ""
 
 
