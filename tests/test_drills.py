@@ -83,6 +83,18 @@ def test_the_key_of_a_sheet_follows_from_its_numbers_and_the_package_agrees():
     assert {"dW1", "dW2", "dY1", "sign of dy_pred", "sign of W2_new - W2", "shape of db1"} <= asked
 
 
+def test_of_a_gradient_that_passes_where_a_unit_is_off_no_kink_is_to_blame():
+    """What is on the sheet is H1, and a Y1 of exactly 0 is not."""
+    for made in (drill("mask", seed) for seed in range(count(30))):
+        for at, question in enumerate(made.questions):
+            off = np.argwhere((question.trace["H1"] == 0) & (question.trace["dH1"] != 0))
+            for cell in map(tuple, off):
+                wrong = question.answer.copy()
+                wrong[cell] = question.trace["dH1"][cell]
+                said = str(made.check(*[wrong if k == at else ... for k in range(QUESTIONS)]))
+                assert "should be 0" in said or "mask" in said, said
+
+
 def test_what_a_question_or_a_hint_names_is_on_the_sheet():
     for kind, seed in product(ALL, range(count(300))):
         made = drill(kind, seed)

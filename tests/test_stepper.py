@@ -31,7 +31,7 @@ from backprop_lab.reading.slopes import value_of
 from backprop_lab.step.examples import iris, mazur
 from backprop_lab.step.random_problems import redrawn
 from backprop_lab.training.history import Training
-from backprop_lab.ui.steps.setup import AS_GIVEN, SIZES, Setup, all_active, dead_relu
+from backprop_lab.ui.steps.setup import AS_GIVEN, RECIPES, SIZES, STARTS, Setup, all_active, dead_relu
 from backprop_lab.ui.steps.stepper import Stepper
 
 
@@ -249,6 +249,14 @@ def test_another_setup_starts_over_and_tells_the_sizes_that_are_on_the_board():
         assert ("cannot be planted here" in stepper.place.note) == (stepper.place.mistake != options.get("mistake", ""))
         made = trained(setup.problem().evolve(lr=lr), 0, MISTAKES.get(mistake))
         assert same_values(stepper.place.trace, made), (options, changes)
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_from_every_start_random_numbers_are_one_choice_away(start):
+    """A start that is made of lines has no sizes to draw them with."""
+    for recipe in RECIPES:
+        setup, _ = Setup(start).changed({"start": recipe})
+        assert setup.problem().stages, recipe
 
 
 REFUSED = [

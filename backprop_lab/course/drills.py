@@ -196,8 +196,8 @@ def _cell(traced: Trace, rng: np.random.Generator) -> Question | None:
 
 def _mask(traced: Trace, rng: np.random.Generator) -> Question | None:
     """The gradient below a ReLU, from the one above it and what left it."""
-    some_are_on = 0.25 <= np.mean(traced["H1"] > 0) <= 0.75
-    if not _is_small(traced, "H1", "dH1") or not some_are_on or not traced["dY1"].any():
+    are_told = traced["Y1"].all() and 0.25 <= np.mean(traced["H1"] > 0) <= 0.75  # on or off, and none at the kink
+    if not _is_small(traced, "H1", "dH1") or not are_told or not traced["dY1"].any():
         return None
     return Question(_matrices(traced, "H1", "dH1"), "dY1", traced["dY1"], trace=traced)
 

@@ -195,8 +195,9 @@ class Setup:
             sentences = [f"Random numbers now: choose {whose} under start to go back."]
         setup = Setup(changes["start"], given=self.given)
         if setup.base is None:
-            at_least = {name: max(getattr(self, name), 1) for name in ("hidden", "layers")}
-            setup = replace(self, **{**at_least, **changes})
+            is_drawn = self.base is None or self.base.stages  # else it is a program, which has none of these sizes
+            sizes = {name: max(getattr(self if is_drawn else setup, name), 1) for name in SIZES}
+            setup = replace(self, **{**sizes, **changes})
         return setup, sentences
 
 
