@@ -873,6 +873,16 @@ def test_of_lines_that_stop_alike_the_one_that_reads_as_the_learners_is_shown(na
     assert f"Did you write `{line}`" in str(check_function(name, asked, [trace(worked_example())]))
 
 
+def test_no_line_is_guessed_that_has_a_sum_where_the_learners_has_none():
+    softmax = "P = np.exp(S) / np.exp(S).sum(axis=1, keepdims=True)"
+    p = program(
+        f"S = X @ W\n{softmax}\nL = np.sum((P - y)**2)", {"W": np.ones((2, 3))}, {"X": np.eye(4, 2), "y": np.eye(4, 3)}
+    )
+    for_one_sample = check_function("dS", lambda P, dP: P * (dP - dP @ P), [trace(p)])
+    assert "the first matrix needs" in str(for_one_sample)
+    assert "Did you write" not in str(for_one_sample)
+
+
 def test_sizes_are_spoken_of_where_one_was_typed_and_else_the_index_that_stands_there():
     def one_cell(i, d):
         return lambda X, dY1: np.sum(X[:, i] * dY1[:, d])

@@ -5,7 +5,19 @@ import pytest
 from common import check_cases, count, raises
 from known_programs import programmed
 
-from backprop_lab import MISTAKES, Adam, MeanSquaredError, Tanh, check, mystery, program, random_problem, solve, trace
+from backprop_lab import (
+    MISTAKES,
+    Adam,
+    MeanSquaredError,
+    Momentum,
+    Tanh,
+    check,
+    mystery,
+    program,
+    random_problem,
+    solve,
+    trace,
+)
 from backprop_lab.checks.numeric import relative_error
 from backprop_lab.checks.proof import check_step
 from backprop_lab.course import mysteries
@@ -277,6 +289,12 @@ def test_a_mystery_with_numbers_that_are_not_finite_is_solved_by_what_was_run():
     assert np.isnan(mystery(seed=5, problem=p)["vhatW1"]).any()
     for said in ("adam-counted-from-zero", "vW1_new / (1 - 0.999**(step - 1))"):
         assert solve(seed=5, problem=p, mistake=said, line="vhatW1")
+
+
+def test_a_mistake_is_right_by_its_name_in_each_way_to_write_it():
+    hidden = {"seed": 8, "problem": random_problem(1, optimizer=Momentum())}
+    assert solve(mistake="(1 - 0.9) * db1", **hidden)
+    assert solve(mistake="velocity-forgotten", **hidden)
 
 
 @pytest.mark.parametrize("said", ["no", "not", "No."])

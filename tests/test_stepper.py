@@ -259,6 +259,13 @@ def test_from_every_start_random_numbers_are_one_choice_away(start):
         assert setup.problem().stages, recipe
 
 
+def test_a_loss_without_a_number_is_not_said_to_come_of_the_rate_alone_where_a_mask_brings_it():
+    loss = {"loss": "binary cross-entropy", "dropout": "0.5", "layers": 3, "hidden": 2, "inputs": 1, "samples": 8}
+    stepper = Stepper(start="random", seed=26, lr=1e-300, **loss)
+    stepper.next_iteration()
+    assert "the learning rate is too large, or what the mask of this step lets through" in stepper.place.note
+
+
 REFUSED = [
     *[(name, "set_up", (0, 129, 2.0, "2", True), f"{name} must be a whole number from 1 to") for name in SIZES],
     ("seed", "set_up", (-1, 1.5, "3", "", True), "seed must be a whole number"),

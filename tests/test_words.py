@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from problems import ACTIVATIONS, problems
 
 from backprop_lab import (
+    L2,
     MISTAKES,
     Dropout,
+    GradientDescent,
     LayerNorm,
     Linear,
     MeanSquaredError,
@@ -302,6 +304,29 @@ def test_only_a_relu_dies_and_a_dead_layer_on_the_board_is_warned_of(activation)
     warned = [remarks.all_dead(t, index).partition(":")[0] for index in range(len(t.steps) + 1)]
     warning = "Every unit of H2 is off for every sample" if activation == ReLU() else ""
     assert warned == [""] * 4 + [warning] * (len(warned) - 4), "with index 3, Y2 is shown, and H2 is not"
+
+
+@pytest.mark.parametrize(
+    ("layers", "data", "options"),
+    [
+        ([(1, 0), Tanh(), Dropout(0.5, 0), (-3, 1), ReLU(), (1, 0.5)], (2, 0), {"lr": 0.01}),
+        ([(-2, 1), ReLU(), (1, 0)], (1, 5), {"penalty": L2(0.1)}),
+        ([(-2, 1), ReLU(), (1, 0)], (1, 5), {"optimizer": GradientDescent(decay=0.2)}),
+    ],
+)
+def test_a_dead_layer_that_comes_back_is_not_said_to_learn_nothing(layers, data, options):
+    """By another mask of a dropout, or as a penalty or a decay makes weights smaller."""
+    one = lambda number: np.array([[float(number)]])  # noqa: E731
+    network = Network([Linear(*map(one, each)) if isinstance(each, tuple) else each for each in layers])
+    p = Problem(network, SumSquaredError(), *map(one, data), **{"lr": 0.1} | options)
+    t = trace(p)
+    hidden = [name for name in t if name.startswith("H")][-1]
+    assert remarks.all_dead(t, len(t.steps)).endswith(" is off for every sample: no gradient gets through now.")
+    seen = False
+    for _ in range(40):
+        p = trace(p).next_problem()
+        seen |= trace(p)[hidden].any()
+    assert seen
 
 
 @settings(max_examples=60)

@@ -122,9 +122,8 @@ def solve(
     wrong = _shown(right, name, hidden)[name]
     if code is not None:
         return _typed(typed.strip(), code, right, name, wrong, hidden)
-    guess, found = MISTAKES[meant[0]], check(name, wrong, right)
-    if guess.name in found.cause:
-        what = next(code for code, value in _runs(guess, right, name) if _same(value, wrong))
+    guess = MISTAKES[meant[0]]
+    if what := next((code for code, value in _runs(guess, right, name) if _same(value, wrong)), ""):
         return Feedback(True, (), f"That is it: what was run is {name} = {what}. {guess.cause}")
     start = "Not this one:" if names(typed, guess) else f"Taken as {guess.name}. Not this one:"
     start = f"You have found the line, {name}. But it is not {guess.name}:" if place else start

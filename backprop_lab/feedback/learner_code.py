@@ -18,7 +18,7 @@ from backprop_lab.feedback.mistakes import Mistake
 from backprop_lab.feedback.plain_words import another_name, in_plain_words, met, misfit
 from backprop_lab.feedback.slips import is_shown, known_for, likely_slips, longer_slips
 from backprop_lab.nn.arrays import FLOATS
-from backprop_lab.nn.lines import Array
+from backprop_lab.nn.lines import Array, compiled
 from backprop_lab.nn.steps import Lines
 from backprop_lab.step.trace import Trace
 
@@ -155,21 +155,27 @@ class _Call:
     ) -> Iterator[tuple[tuple[str, ...], str, str]]:
         """Lines of the same names and signs that NumPy refuses in the same words, and what is wrong: mistakes first.
 
-        A mistake may use more of them, if the right line does: a function may lack some of it.
+        A mistake may use more of them, if the right line does: a function may lack some of it, but no sum and the like.
         """
         if not isinstance(error, ValueError | TypeError) or self.name in self.trace.given:
             return
         used, right = set(self.given), self.trace.step(self.name).code
+        there = {*code_of(self.function).co_names, *self.trace, "np", "mT", "shape"}
         for mistake in mistakes.values():
             for line in mistake.wrong_lines(self.trace, self.name):
-                may_be = used <= self._names_in(line) and has_its_signs(self.function, line, right)
-                if may_be and self._refusal(line) == _reason(error):
+                may_be = used <= self._names_in(line) and there.issuperset(compiled(line).co_names)
+                if may_be and has_its_signs(self.function, line, right) and self._refusal(line) == _reason(error):
                     yield (mistake.name,), line, mistake.title_inside
         asked = self.trace, self.name, self.function
         longer = (slip for slip in longer_slips(*asked) if shows(self.function, slip.line))
         for slip in (*longer, *likely_slips(*asked)):
-            may_be = used == self._names_in(slip.line) and has_its_signs(self.function, slip.line)
-            if may_be and self._refusal(slip.line) == _reason(error) and is_shown(self.function, slip):
+            may_be = used == self._names_in(slip.line) and there.issuperset(compiled(slip.line).co_names)
+            if (
+                may_be
+                and has_its_signs(self.function, slip.line)
+                and self._refusal(slip.line) == _reason(error)
+                and is_shown(self.function, slip)
+            ):
                 yield ("slip", slip.line), slip.line, slip.words
 
     def _names_in(self, line: str) -> set[str]:

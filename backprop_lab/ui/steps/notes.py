@@ -49,6 +49,8 @@ def on_overflow(training: Training, place: LabState) -> str:
     then = f"The loss {'is not a number (nan)' if is_none else 'overflowed'} at iteration {diverged}"
     kept = [name for name in training.first.of_each_step if name not in training.first.masks]
     grows = f", or {listed(kept)} {'grows' if len(kept) == 1 else 'grow'} from step to step" * bool(kept)
+    drawn = ", or what the mask of this step lets through is too large for the loss" * bool(training.first.masks)
+    grows += drawn
     if place.mistake:
         return (
             f"{then}: the planted mistake may be the cause, or the learning rate{grows}. Go back to see how it began, "
@@ -64,7 +66,7 @@ def on_overflow(training: Training, place: LabState) -> str:
             f"{then}: the learning rate is too large for this problem, or a gradient is wrong, which its check shows"
             f"{grows}. Restart with a smaller learning rate, or go back to see how it began.{_on_size(training.first)}"
         )
-    return f"{then}: the learning rate is too large. Restart with a smaller one, or go back to see how it began."
+    return f"{then}: the learning rate is too large{drawn}. Restart with a smaller one, or go back to see how it began."
 
 
 LARGE = 100  # a number of X for which weights of a usual size are too large

@@ -123,8 +123,19 @@ def all_dead(trace: Trace, index: int) -> str:
             follows = "no gradient gets through, and nothing before it learns from these samples"
             if _gets_gradient(trace, at, dead):
                 follows = "no gradient should get through"
+            elif _goes_on(trace, at):
+                follows = "no gradient gets through now"
             return f"Every unit of {Y} is off for every sample: {follows}."
     return ""
+
+
+def _goes_on(trace: Trace, at: int) -> bool:
+    """Whether what comes to a layer may be another in the next step, though no gradient gets through to it."""
+    before = trace.problem.stages[:at]
+    new, names = trace.problem.lines.replacing, [name for stage in before for name in stage.parameters.values()]
+    return any(hasattr(stage.layer, "drawn") for stage in before) or any(
+        np.any(trace[new[name]] != trace[name]) for name in names
+    )
 
 
 def _relus(trace: Trace) -> list[tuple[int, Stage]]:
