@@ -681,6 +681,26 @@ def test_a_step_that_is_counted_for_each_parameter_is_told_to_be_counted_once(co
         check_lines(WHOLE_PASS + text, random_problem(3, 4, 3, 5, 2, optimizer=Adam()))
 
 
+def test_a_mask_that_is_drawn_anew_on_the_way_back_is_told_to_be_kept():
+    anew = "dH1 = dD1 * (np.random.rand(*dD1.shape) < 0.5) / 0.5"
+    layers = (
+        Linear(np.ones((4, 3)), np.ones((1, 3))),
+        ReLU(),
+        Dropout(0.5, 1),
+        Linear(np.ones((3, 2)), np.zeros((1, 2))),
+    )
+    problem = Problem(Network(layers), SumSquaredError(), np.eye(5, 4), np.ones((5, 2)), 0.1)
+    with pytest.raises(ValueError, match=r"line 2, `dH1 = \.\.\.`, draws a mask anew: .* use that mask"):
+        check_lines(f"dD1 = dy_pred @ W2.T\n{anew}\ndY1 = dH1 * (H1 > 0)", problem)
+
+
+@pytest.mark.parametrize("schedule", ["lr = lr * 0.9", "lr *= 0.9", "lr /= 2", "lr = 0.1 / (1 + 0.01 * epoch)"])
+def test_a_schedule_of_the_rate_is_none_of_the_problems_and_a_rate_below_0_is_uphill(schedule):
+    problem = random_problem(1, 5, 4, 3, 2)
+    assert check_lines(f"{schedule}\nW1 -= lr * dW1", problem).ok
+    assert "uphill" in check_lines("lr = -lr\nW1 -= lr * dW1", problem).first_wrong.sentence
+
+
 def test_a_loop_that_gives_its_own_name_another_array_is_told_to_change_nothing():
     with pytest.raises(ValueError, match="`p = p - lr \\* g`, makes a new array for p, and W1 stays as it is: `-=`"):
         check_lines("for p, g in [(W1, dW1)]:\n    p = p - lr * g", SOFTMAX)

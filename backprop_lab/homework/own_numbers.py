@@ -7,6 +7,7 @@ from backprop_lab.homework.scripts import DRAWS, loaded, stored
 from backprop_lab.homework.spellings import A_PARAMETER, bare
 
 A_MASK = re.compile(r"(?i)\w*(mask|drop|keep)\w*|[dm]_?\d*")
+ON_THE_WAY_BACK = re.compile(r"d_?[A-Z]\w*|d[a-z]+\d+|grad\w*|delta\w*")  # and no mask, such as d1 or drop
 NO_RATES = {"alpha", "eta", "rate"}  # for certain: alpha is also what a leaky ReLU and a momentum have
 
 
@@ -40,6 +41,11 @@ class WithGivenMasks(ast.NodeTransformer):
         return self._mask(node) if is_drawn else self.generic_visit(node)
 
     def _mask(self, node: ast.expr) -> ast.expr:
+        if ON_THE_WAY_BACK.fullmatch(self.name):
+            raise ValueError(
+                f"line {node.lineno}, `{self.name} = ...`, draws a mask anew: a gradient goes back where the mask of "
+                "the forward pass let numbers through, so use that mask here"
+            )
         self.masks += 1
         number = re.search(r"\d+", self.name)
         name = self.name if A_MASK.fullmatch(self.name) else f"mask{number[0] if number else self.masks}"

@@ -48,9 +48,12 @@ def is_given(node: ast.stmt) -> bool:
             pass
         case ast.Assign([ast.Name(name) | ast.Attribute(ast.Name("self"), name)], value):
             pass
+        case ast.AugAssign(ast.Name(name) | ast.Attribute(ast.Name("self"), name), ast.Mult() | ast.Div(), value):
+            if name not in RATES:
+                return False
         case _:
             return False
-    if name in RATES:
+    if name in RATES and "-" not in ast.unparse(value)[:1]:  # whose sign is no schedule
         return {*loaded(value)} <= RATES | OF_TIME | {"np", f"{name}0", f"initial_{name}"}
     is_none = isinstance(value, ast.Constant) and value.value is None and not A_GRADIENT.fullmatch(name)
     is_cut = name.lower() in DATA and _is_cut_from_data(value)
