@@ -241,6 +241,23 @@ def test_a_penalty_that_is_missing_halved_doubled_or_turned_round_is_named(share
     assert found["b1"].ok
 
 
+def test_a_parameter_after_its_step_in_place_of_its_gradient_is_called_that():
+    loss, parameters, gradients = penalised()
+    stepped = {name: parameters[name] - 0.1 * gradients[name].reshape(parameters[name].shape) for name in gradients}
+    found = diagnose(loss, parameters, stepped)
+    assert (
+        str(found["W1"]) == "W1: wrong: these are the numbers of W1 after a step of rate 0.1, and not of its gradient"
+    )
+
+
+def test_a_gradient_of_which_it_is_said_what_is_missing_is_not_said_to_be_beyond_a_change_of_one_line():
+    loss, parameters, _ = penalised(0.1)
+    without = penalised()[0]
+    found = diagnose(loss, parameters, lambda W1, b1: without(W1, b1)[1])
+    assert "the penalty is missing: 0.2 * W1" in repr(found)
+    assert "No change of a single line" not in repr(found)
+
+
 def test_a_loss_that_is_infinite_far_away_says_nothing_of_the_size_of_its_penalty():
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((5, 4)), np.array([0, 1, 2, 2, 1])

@@ -711,12 +711,12 @@ dY1 = dXhat1 / np.sqrt(var1) + 1e-5 + dvar1 * (Y1 - mu1) * 2 / 4 + dmu1 / 4 | `+
 """,
     "block": """
 dX1 = dX2 + dN2 | These are the numbers of dX2 + dN2
-dF = dH * F | the mask `H > 0` belongs, which lets a gradient through unchanged
+dF = dH * F | the mask `H > 0` belongs: a mask lets a gradient through unchanged
 dS = dZ * before * A / np.sqrt(Q.shape[1]) | times A, number by number
 """,
     "Adam": """
 vW1_new = 0.999 * vW1 + (1 - 0.999) * mW1_new**2 | mW1_new used where dW1 was meant
-vW1_new = 0.999 * vW1 + (1 - 0.999) * np.abs(dW1) | v is a mean of squares
+vW1_new = 0.999 * vW1 + (1 - 0.999) * np.abs(dW1) | what the step is divided by is the root of a mean of squares
 """,
     "decay": """
 W1_new = W1 - lr * (mhatW1 + 0.05 * W1) / (np.sqrt(vhatW1) + 1e-8) | a decoupled decay is taken off separately

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from backprop_lab import from_torch
-from backprop_lab.step.torch_lines import BY_CELL, WRITTEN, check_slopes, targets_fit
+from backprop_lab.step.torch_lines import BY_CELL, WRITTEN, check_given, check_slopes, targets_fit
 
 
 @pytest.mark.parametrize("no_module", [None, "Linear", 3.0, type("Sequential", (), {})(), dict])
@@ -23,6 +23,21 @@ def test_what_is_no_module_is_refused_and_pytorch_is_not_loaded_for_that(no_modu
         from_torch(no_module, [[1.0]], [[1.0]], None)
     code = "import sys; from backprop_lab import from_torch; print('torch' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "loss", "told"),
+    [
+        ((None,), max, "X is a tensor, or numbers that make one; got None"),
+        (("a",), max, "X is a tensor, or numbers that make one; got 'a'"),
+        (([1.0], [1.0]), max, "forward of this module takes input; got 2 inputs"),
+        (([1.0],), float, r"the loss is one of torch.nn, as in MSELoss\(\), or a function"),
+        (([1.0],), None, r"the loss is one of torch.nn, as in MSELoss\(\), or a function"),
+    ],
+)
+def test_what_is_no_tensor_no_loss_or_one_input_too_many_is_refused_in_words(inputs, loss, told):
+    with pytest.raises(ValueError, match=told):
+        check_given(["input"], inputs, [1.0], loss)
 
 
 def test_targets_that_a_loss_would_broadcast_are_refused():

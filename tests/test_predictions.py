@@ -16,7 +16,7 @@ from backprop_lab.course.quiz import LESSONS, Quiz
 from backprop_lab.reading.one_cell import work_out
 from backprop_lab.step.number_format import format_number
 from backprop_lab.ui import StepThrough
-from backprop_lab.ui.steps import remarks
+from backprop_lab.ui.steps import notes, remarks
 from backprop_lab.ui.steps.frame import wrong_gradients
 from backprop_lab.ui.steps.stepper import Stepper
 
@@ -133,8 +133,8 @@ def test_each_kind_of_question_gives_a_verdict_and_our_reason(example):
     assert rise.why.endswith(" The step is too long: along the way the loss turns and rises.")
     assert "too long" not in question(plant(t, MISTAKES["mask-forgotten"]), ("L", 0, 0)).why, "a gradient is wrong here"
     for other, said in (
-        (2, "−2 is one of the largest of its 3 terms, but"),
-        (0, "2 is one of the largest of its 3 terms, which"),
+        (2, "−2 is one of the largest in size of its 3 terms, but"),
+        (0, "2 is one of the largest in size of its 3 terms, which"),
     ):
         tied = through(Linear([[1.0]], [[0.0]]), X=np.ones((3, 1)), y=[[0.0], [other], [0.5]])
         assert f" 1 × {said}" in question(tied, ("dW1", 0, 0)).why
@@ -287,6 +287,8 @@ def test_a_tours_question_is_answered_in_digits_or_in_words():
         tell(lab, "do", {"what": "tour", "text": text})
         return view_of(lab).state["tour"]["told"]
 
+    assert told("the first") == "Y1 is still empty: press Next until it fills, then look"
+    lab.go("Y1")
     told("the second")
     tell(lab, "do", {"what": "next_question"})
     for text in ("8", "3"):
@@ -299,6 +301,26 @@ def test_a_tours_question_is_answered_in_digits_or_in_words():
     for setup, is_asked in [({"start": "random"}, True), ({"seed": 7}, True), ({"samples": 8}, False)]:
         lab.stepper.set_up(**setup)
         assert ("is at least one unit off" in view_of(lab).state["tour"]["text"]) == is_asked, setup
+
+
+def test_no_relu_is_asked_about_where_something_else_is_planted_in_its_place():
+    planted = plant(trace(random_problem(0)), MISTAKES["activation-forgotten"])
+    assert planted.step("H1").title
+    assert asked_before(planted, planted.step("H1"), np.random.default_rng(0)) is None
+    assert "before each gradient and update" in notes.on_predicting([], forward=False)
+
+
+def test_what_the_loss_would_do_by_a_planted_gradient_is_said_of_that_gradient_alone():
+    why = question(plant(trace(random_problem(0, lr=1e-4)), MISTAKES["sign-flipped"]), ("L", 0, 0)).why
+    assert why.startswith("If the gradients shown were right and constant along the step, the loss would change by −")
+    assert question(trace(random_problem(0, lr=1e-4)), ("L", 0, 0)).why.startswith("If the gradient stayed constant")
+
+
+def test_numbers_that_are_not_multiplied_with_each_other_are_no_reason_for_the_way_of_a_state():
+    p = program("a = np.tanh(x @ W)\nh_new = R @ a\nL = np.sum(a**2)", {"W": np.ones((2, 2))},
+                {"x": np.eye(2), "R": np.eye(2), "h": np.zeros((2, 2))})  # fmt: skip
+    why = question(trace(p), ("h_new", 0, 1)).why
+    assert why.startswith("h_new = R @ a: it moves by "), why
 
 
 def test_nothing_is_asked_that_a_board_and_its_operation_are_too_small_for():

@@ -16,7 +16,7 @@ from backprop_lab.reading.one_cell import indexed, work_out
 from backprop_lab.reading.scale import scales_of
 from backprop_lab.reading.slopes import in_rows, value_of
 from backprop_lab.step.number_format import plain
-from backprop_lab.ui import LearningRateLab, LineUp, MistakeLab, StepThrough, draw_heatmaps
+from backprop_lab.ui import Exercises, LearningRateLab, LineUp, MistakeLab, StepThrough, draw_heatmaps
 from backprop_lab.ui.board.columns import columns_of
 from backprop_lab.ui.board.layout import LEAST_COLUMN, place_matrices, width_of
 from backprop_lab.ui.board.operation import Operation
@@ -432,6 +432,43 @@ def test_an_arrow_between_two_columns_is_there_only_where_something_goes_from_on
         later = [d for column in columns[right:] for d in column if d.startswith("d")]
         assert any((one, other) in uses for one in into for other in of) or not later
     assert len(found.arrows) > 6
+
+
+ODD = {
+    "a state that the loss uses": (
+        "h_new = np.tanh(x @ Wx + h @ Wh)\nL = np.sum((h_new @ Wy - y)**2)",
+        {"Wx": (3, 4), "Wh": (4, 4), "Wy": (4, 1)},
+        {"x": (2, 3), "h": (2, 4), "y": (2, 1)},
+    ),
+    "a state of another shape than what makes it": (
+        "a = np.tanh(x @ Wx + h @ Wh)\nh_new = a @ R\nL = np.sum((a @ Wy - y)**2)",
+        {"Wx": (3, 2), "Wh": (4, 2), "Wy": (2, 1)},
+        {"x": (1, 3), "h": (1, 4), "R": (2, 4), "y": (1, 1)},
+    ),
+    "names that end in _": (
+        "sum_ = X @ theta_ * lambda_\nL_ = np.sum((sum_ - y)**2)",
+        {"theta_": (2, 1), "lambda_": (1, 1)},
+        {"X": (3, 2), "y": (3, 1)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_program_goes_through_the_labs(name):
+    lines, *shapes = ODD[name]
+    rng = np.random.default_rng(0)
+    p = program(lines, *({each: rng.standard_normal(shape) for each, shape in given.items()} for given in shapes))
+    for predicting in (False, True):
+        lab = StepThrough(p)
+        lab.stepper.predict(predicting)
+        for step in p.lines:
+            lab.stepper.next()
+            lab.stepper.next()  # which answers nothing, and goes on
+            lab.go(step.name)
+            assert view_of(lab).state["card"]["title"]
+    name = next(step.name for step in p.lines if step.of or step.phase == "loss")
+    Exercises(p)(name, np.zeros_like(trace(p)[name]))
+    assert LineUp(p)
 
 
 def test_the_mistake_lab_opens_a_program_at_the_line_that_is_wrong():

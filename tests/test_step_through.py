@@ -119,7 +119,8 @@ def gestures(rng, lab):
         (("learning rate", typed), call("set_lr", typed_number(typed))),
         (("seed", typed), call("set_up", seed=typed_number(typed) if typed else None)),
         (("seed slider", index), call("set_up", seed=index)),
-        *[((SIZE_LABELS.get(name, name), value), call("set_up", **{name: value})) for name, value in setup.items()] * 2,
+        *[((SIZE_LABELS.get(name, name), str(value)), call("set_up", **{name: value})) for name, value in setup.items()]
+        * 2,
         *[(("planted mistake", name), call("plant", name)) for name in rng.choices(offered(lab), k=9)],
         *[((label, on), None) for label in ("Values as a table", "As NumPy")],
         *[(("More", on), None)] * 4,
@@ -161,7 +162,7 @@ def assert_all_is_of_one_place(lab):
         "start": place.start, "seed": "" if setup.seed is None else str(setup.seed), "seed slider": setup.seed or 0,
         "learning rate": f"{place.lr:.4g}",
         **{name: getattr(setup, name) for name in setup.choices() if name != "start"},
-        **{label: getattr(setup, name) for name, label in SIZE_LABELS.items()},
+        **{label: str(getattr(setup, name)) for name, label in SIZE_LABELS.items()},
         "planted mistake": place.mistake, "Predict first": place.predicting,
     }  # fmt: skip
     assert {label: control(lab, label).value for label in expected} == expected
@@ -399,8 +400,16 @@ def test_the_end_of_play_takes_nothing_back_that_another_thread_shows_meanwhile(
     assert (view.state["playing"], view.state["index"]) == (False, lab.stepper.place.index) == (False, 1)
 
 
+@pytest.mark.parametrize(("typed", "got"), [("3,4", "3.4"), ("2.5", "2.5"), ("0", "0"), ("many", "'many'"), ("", "''")])
+def test_a_size_that_is_no_whole_number_is_refused_and_the_field_is_as_before(typed, got):
+    lab = StepThrough(start="random")
+    control(lab, "hidden units").value = typed
+    assert view_of(lab).note["text"] == f"hidden must be a whole number from 1 to 128; got {got}"
+    assert control(lab, "hidden units").value == "4"
+
+
 def test_play_ends_when_pressed_again_or_when_something_else_is_set_up(waits):
-    for gesture in ("play", "restart", ("start", "dead ReLU"), ("samples", 5), ("gone", {"view": "a"})):
+    for gesture in ("play", "restart", ("start", "dead ReLU"), ("samples", "5"), ("gone", {"view": "a"})):
         lab = StepThrough(start="random")
 
         def script(lab=lab, gesture=gesture):

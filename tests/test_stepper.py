@@ -259,11 +259,20 @@ def test_from_every_start_random_numbers_are_one_choice_away(start):
         assert setup.problem().stages, recipe
 
 
-def test_a_loss_without_a_number_is_not_said_to_come_of_the_rate_alone_where_a_mask_brings_it():
-    loss = {"loss": "binary cross-entropy", "dropout": "0.5", "layers": 3, "hidden": 2, "inputs": 1, "samples": 8}
-    stepper = Stepper(start="random", seed=26, lr=1e-300, **loss)
-    stepper.next_iteration()
-    assert "the learning rate is too large, or what the mask of this step lets through" in stepper.place.note
+@pytest.mark.parametrize(
+    ("options", "iteration"),
+    [
+        ({"dropout": "0.5", "layers": 3, "hidden": 2, "inputs": 1, "samples": 8, "seed": 26, "lr": 1e-300}, 1),
+        ({"optimizer": "Adam", "hidden": 32, "samples": 4, "lr": 0.1}, 14),  # while the loss falls
+    ],
+)
+def test_a_probability_of_1_in_a_cross_entropy_is_not_said_to_come_of_the_rate_alone(options, iteration):
+    stepper = Stepper(start="random", loss="binary cross-entropy", **options)
+    stepper.go(iteration=iteration)
+    assert (
+        "what its loss takes the logarithm of is 0, as where a probability is rounded to 0 or to 1"
+        in stepper.place.note
+    )
 
 
 REFUSED = [

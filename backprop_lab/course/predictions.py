@@ -20,6 +20,7 @@ from backprop_lab.step.number_format import MINUS, SIGNS, as_printed, listed, pl
 from backprop_lab.step.trace import Trace
 
 ROUNDED = 4096  # roundings of a loss: what it changes by less may be nothing else
+NOT_BY_CELL = re.compile(r"@|\[|\.m?T\b|sum|mean|dot|einsum|reshape|concat|stack|max\(|min\(|var\(|std\(")
 WAYS = SIGNS | {"up": 1, "down": -1, "stays": 0, "rises": 1, "falls": -1}
 
 
@@ -48,7 +49,7 @@ def asked_before(trace: Trace, step: Step, rng: np.random.Generator) -> Cell | N
         loss = trace.problem.loss_name
         told = math.isfinite(float(trace[loss])) and not math.isnan(float(trace.next_loss()))
         return (loss, 0, 0) if told else None
-    is_relu = step.name in _relus(trace)
+    is_relu = step.name in _relus(trace) and not step.title  # else something else has been planted in its place
     if (step.phase not in ("backward", "update") and not is_relu) or (step.phase == "update" and not step.of):
         return None
     value = value_of(trace, step.name)
@@ -81,9 +82,9 @@ def _zeros(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
             )
         zero = np.flatnonzero(row == 0).tolist()
         which = listed([*map(str, zero)])
-        are = f"units {which} are" if len(zero) > 1 else f"unit {which} is" if zero else "no unit is"
+        are = f"units {which} are 0" if len(zero) > 1 else f"unit {which} is 0" if zero else "every unit is on"
         right = known.get(text.lower(), set(numbers)) == set(zero)
-        return right, f"{'Right' if right else 'Not quite'}: in row {i} of {Y}, {are} 0."
+        return right, f"{'Right' if right else 'Not quite'}: in row {i} of {Y}, {are}."
 
     numbers = f": {', '.join(plain(x, 3) for x in value_of(trace, X)[i])}" if units <= 8 else ""
     return Question(
@@ -128,14 +129,15 @@ def _gradient(trace: Trace, cell: Cell, mistakes: Mapping[str, Mistake]) -> Ques
         largest = max(terms, key=lambda term: (abs(term.value), np.sign(term.value) != np.sign(value)))
         with_it = [term.value for term in terms if abs(term.value) == abs(largest.value)]
         against = [term.value for term in terms if np.sign(term.value) == -np.sign(value)]
-        text, many = largest.text, f"the largest of its {len(terms)} terms"
+        text = largest.text
+        many = f"the {'larger' if len(terms) == 2 else 'largest'} in size of its {len(terms)} terms"
         if np.sign(largest.value) != np.sign(value):
             follows = "but the others together outweigh it" if value else "but the others cancel it"
         elif abs(sum(with_it)) > abs(sum(against)):
             follows = "which decide the sign" if len(with_it) > 1 else ""
         else:
             follows = "but does not decide the sign alone"
-        said = f"The largest of its {len(terms)} terms, {text}, decides the sign"
+        said = f"{many[0].upper()}{many[1:]}, {text}, decides the sign"
         if follows:
             said = f"{text} is {'one of ' * (len(with_it) > 1)}{many}, {follows}"
         if largest.value:
@@ -159,7 +161,8 @@ def _way(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
     new, old = (float(value_of(trace, each)[i, j]) for each in (name, before))
     is_plain = step.kind is GradientDescent and not step.beside
     rule = "A step goes against the gradient. " if is_plain and not step.title else ""
-    numbers = [each for each in step.operands if each != before and np.ndim(trace[each])]
+    goes_by_cell = not NOT_BY_CELL.search(step.code)
+    numbers = [each for each in step.operands if each != before and np.ndim(trace[each]) and goes_by_cell]
     listed = [f"{indexed(trace, (each, i, j))} is {plain(float(value_of(trace, each)[i, j]))}" for each in numbers]
     moves = "" if is_plain else f": it moves by {plain(new - old, 3)}"
     return Question(
@@ -185,6 +188,7 @@ def _rise(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
         told, really = f"from {plain(now)} until it overflows", "it overflows"
     near, own = ROUNDED * eps_of(np.asarray(trace[trace.problem.loss_name])) * abs(now), trace.problem.of_each_step
     planted = any(step.title for step in trace.steps)
+    gradients = "the gradients shown were right and" if planted else "the gradient stayed"
     rises = -first > near < then - now and not planted and all(prove(trace, f"d{name}").agrees for name in slopes)
     why = "The step is too long: along the way the loss turns and rises."
     if own:
@@ -198,7 +202,7 @@ def _rise(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
         "",
         (cell,),
         _judge_way(then - now, f"the loss goes {told}.", "falls, stays or rises"),
-        f"If the gradient stayed constant along the step, the loss would change by {plain(first, 3)}; in fact {really}."
+        f"If {gradients} constant along the step, the loss would change by {plain(first, 3)}; in fact {really}."
         f"{too_long}",
     )
 

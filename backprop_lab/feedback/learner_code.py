@@ -160,7 +160,7 @@ class _Call:
         if not isinstance(error, ValueError | TypeError) or self.name in self.trace.given:
             return
         used, right = set(self.given), self.trace.step(self.name).code
-        there = {*code_of(self.function).co_names, *self.trace, "np", "mT", "shape"}
+        there = {*code_of(self.function).co_names, *self.trace, "np", "T", "mT", "shape"}
         for mistake in mistakes.values():
             for line in mistake.wrong_lines(self.trace, self.name):
                 may_be = used <= self._names_in(line) and there.issuperset(compiled(line).co_names)

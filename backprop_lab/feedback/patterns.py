@@ -97,7 +97,9 @@ def _factors(seen: Compared) -> Iterator[Pattern]:
         yield Pattern("another rate", f"{it} that of a rate of {plain(rate)}, and here lr is {plain(trace['lr'])}.")
     yield from _in_another_step(seen, factor)
     is_telling = np.count_nonzero(right) > 1 or is_whole(factor.real) or is_whole(1 / factor.real)
-    if is_telling and seen.is_times(factor) and plain(factor) != "1":  # of one number, not any factor
+    if is_telling and seen.is_times(factor) and plain(factor) not in ("1", "−1"):  # of one number, not any factor
+        if old and factor.real < 0:
+            it, factor = "Your step goes the other way,", -factor
         yield Pattern("proportional", f"{it} {plain(factor)} times {as_right}.")
 
 

@@ -81,7 +81,9 @@ def in_plain_words(error: BaseException, has_typed_sizes: bool = False) -> tuple
             return f"{none}: the index that stands there counts something else", "an index"
         more = "Take sizes from the values themselves, as in `X.shape[0]` or `len(X)`: another problem has other sizes"
         return f"{none}. {more}", "a size"
-    return next(((plain, part) for part, plain in PLAIN_WORDS.items() if part in words), (words, ""))
+    plain, part = next(((plain, part) for part, plain in PLAIN_WORDS.items() if part in words), (words, ""))
+    called = re.match(r"(\w+)\(\) takes", words)
+    return re.sub("^it takes", f"np.{called[1]} takes", plain) if called and hasattr(np, called[1]) else plain, part
 
 
 def misfit(words: str) -> tuple[str, str] | None:

@@ -101,8 +101,8 @@ class Diagnosis(Mapping[str, Verdict]):
 
     def __repr__(self) -> str:
         lines = [said if said.endswith("?") else f"{said}." for said in map(str, (*self.values(), *self.changes))]
-        if self.in_vain:
-            makes = f"makes {listed(self.in_vain)} right: more than one may be wrong, or a term is missing"
+        if vain := [name for name in self.in_vain if " is missing" not in str(self[name])]:  # which says what to add
+            makes = f"makes {listed(vain)} right: more than one may be wrong, or a term is missing"
             lines.append(f"No change of a single line that was tried {makes}.")
         if shown := next((verdict for verdict in self.values() if verdict.code), None):
             where = f"{cell(shown.name, shown.where or ())}, where `parameters` are yours"

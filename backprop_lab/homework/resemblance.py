@@ -89,7 +89,10 @@ def _two(found: Slopes, gradient: Array) -> Iterator[str]:
     """A factor, and a multiple of the parameter."""
     factor, missing = found.fitted(gradient, [gradient, found.at]) or (1.0, 0.0)
     shares = abs(factor) * np.max(np.abs(gradient)), abs(missing) * np.max(np.abs(found.at))
-    if abs(factor - 1) > NEARLY and min(shares) > NEARLY * found.largest:
+    if missing > 0 and _same(-factor, missing):
+        rate, name = f"{1 / missing:.4g}", found.name
+        yield f"these are the numbers of {name} after a step of rate {rate}, and not of its gradient"
+    elif abs(factor - 1) > NEARLY and min(shares) > NEARLY * found.largest:
         sign = "-+"[missing > 0]
         yield (
             f"`{factor:.4g} * d{found.name} {sign} {abs(missing):.4g} * {found.name}` would be right: both a factor "

@@ -107,7 +107,7 @@ def _plain_words(step: Step) -> tuple[str, str]:
     """The title of a line that is not in the table; of one of a program its sentence too, where it has some."""
     if step.kind is OwnLine and step.paths:
         return of_gradient(step)
-    if step.kind is OwnLine and not step.of:
+    if step.kind is OwnLine and (not step.of or step.phase == "forward"):  # as of `h_new`, which the loss uses too
         return of_line(step)
     if step.adds_up_places:
         places = f"{step.of} is used in more than one place, and each counts: the gradients from there add up."
@@ -152,6 +152,7 @@ def _letters(name: str) -> str:
     """W_hy and Why as W_{hy}, Xhat1 with a hat, gamma as the letter; any other word is upright."""
     if logarithm := re.fullmatch(r"log([A-Z]\w*)", name):
         return rf"\log {_letters(logarithm[1])}"
+    name = name.strip("_") or "x"  # an index needs something to stand below, and lambda_ is lambda
     base, number, more = re.fullmatch(r"(.+?)(\d*)((?:_\w+)?)", name).groups()  # type: ignore[union-attr]
     indices = [number, *more.split("_")]
     if weights := re.fullmatch(r"([WUVR](?=[a-z])|b(?=.$))(\w+)", base):

@@ -75,9 +75,8 @@ class _Writer:
 
     def program(self, inputs: tuple[Any, ...], y: Any, loss: Any) -> Program:
         """The program of the module and of a loss."""
-        if not callable(loss):
-            raise ValueError(f"the loss is one of torch.nn, or a function of the output and y; got {loss!r}")
         names = [*signature(self.module.forward).parameters][: len(inputs)]
+        torch_lines.check_given(names, inputs, y, loss)
         entering = [
             self._given("X" if len(inputs) == 1 else self._free(n), x) for n, x in zip(names, inputs, strict=True)
         ]
@@ -119,7 +118,7 @@ class _Writer:
             graph = tracer.trace(root)
         except Exception as error:  # whatever a forward does that cannot be traced
             raise ValueError(f"torch.fx cannot trace {what}, {type(root).__name__}: {error}") from error
-        return self._run(root, graph, entering)
+        return self._run(tracer.root, graph, entering)  # which holds what a function has from outside, too
 
     def _run(self, root: Any, graph: Any, entering: Iterable[Any]) -> Any:
         """What comes out of a graph of operations, whose lines are written on the way."""
@@ -131,7 +130,9 @@ class _Writer:
                 known[node] = next(waiting, args[0] if args else None)
             elif node.op == "get_attr":
                 owner, _, own = node.target.rpartition(".")
-                known[node] = self._value(getattr(root.get_submodule(owner), own), node.target.replace(".", "_"))
+                known[node] = self._value(
+                    getattr(root.get_submodule(owner), own), node.target.replace(".", "_").strip("_")
+                )
             elif node.op == "call_module":
                 known[node] = self._module(root.get_submodule(node.target), node.target, args, kwargs)
             elif node.op == "output":

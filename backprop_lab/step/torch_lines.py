@@ -151,6 +151,20 @@ def index_of(item: Any) -> str:
     return "..." if item is Ellipsis else text_of(item)
 
 
+def check_given(names: Sequence[str], inputs: Sequence[Any], y: Any, loss: Any) -> None:
+    """Raises ValueError if there are more inputs than a module takes, if one or y is no tensor, or without a loss."""
+    if not callable(loss) or isinstance(loss, type):
+        raise ValueError(
+            f"the loss is one of torch.nn, as in MSELoss(), or a function of the output and y; got {loss!r}"
+        )
+    if len(names) < len(inputs):
+        raise ValueError(f"forward of this module takes {' and '.join(names)}; got {len(inputs)} inputs")
+    named = zip(names if len(inputs) > 1 else ("X",), inputs, strict=False)
+    for name, given in (*named, ("y", y)):
+        if not hasattr(given, "detach") and np.asarray(given).dtype.kind not in "biuf":
+            raise ValueError(f"{name} is a tensor, or numbers that make one; got {given!r:.80}")
+
+
 @contextmanager
 def targets_fit(given: Sequence[int], targets: Sequence[int]) -> Iterator[None]:
     """Within this, a loss refuses targets that PyTorch would broadcast to what the module gives, with a warning."""

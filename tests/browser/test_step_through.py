@@ -51,7 +51,7 @@ def test_a_double_click_answers_one_of_two_questions_side_by_side(notebook):
     assert lab.root.locator(".bpl-equation .bpl-frame:visible").count() == 0, "nor is a frame of it"
     lab.button("none").dblclick()
     lab.settle()
-    expect(lab.card.locator(".bpl-said").first).to_contain_text("in row 1 of H1, no unit is 0")
+    expect(lab.card.locator(".bpl-said").first).to_contain_text("in row 1 of H1, every unit is on")
     expect(tour.locator(".bpl-note")).to_have_count(0)
     lab.field("Why?").fill("as they are <b>")
     lab.field("Why?").press("Enter")

@@ -10,7 +10,7 @@ import numpy as np
 
 from backprop_lab.step.number_format import typed_number
 from backprop_lab.training.history import that_fit
-from backprop_lab.ui.controls import GROW, menu, pair, row, sized, text_field, toggle
+from backprop_lab.ui.controls import GROW, menu, pair, row, text_field, toggle
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import AS_GIVEN, CUSTOM, SIZES
 from backprop_lab.ui.steps.stepper import Stepper
@@ -85,13 +85,16 @@ class Controls:
     def _connect(self, on_change: OnChange, start_over: Callable[[str, Any], None]) -> None:
         stepper = self._stepper
         for name, control in self._fields.items():
-            on_change(control, partial(start_over, name))
+            on_change(control, partial(self._start_over, start_over, name))
         on_change(self.seed, lambda seed: stepper.set_up(seed=seed))
         on_change(self.seed_field, lambda text: stepper.set_up(seed=typed_number(text) if text else None))
         on_change(self.lr, self._slide_lr)
         on_change(self.lr_field, lambda text: stepper.set_lr(typed_number(text)))
         on_change(self.predict, stepper.predict)
         on_change(self.mistake, stepper.plant)
+
+    def _start_over(self, start_over: Callable[[str, Any], None], name: str, value: str) -> None:
+        start_over(name, typed_number(value) if name in SIZES else value)
 
     def show(self, place: LabState) -> None:
         """Set each control to what is so at a place."""
@@ -102,7 +105,7 @@ class Controls:
         for name, control in self._fields.items():
             if name in options and control.options != options[name]:
                 control.options = options[name]
-            control.value = place.start if name == "start" else getattr(setup, name)
+            control.value = place.start if name == "start" else str(getattr(setup, name))
             means_nothing = len(options[name]) == 1 if name in options else not getattr(setup, name)
             control.layout.display = "none" if means_nothing else None
         self.seed.max = max(100, seed := min(setup.seed or 0, LARGEST))
@@ -140,8 +143,7 @@ def _fields_of_setup() -> dict[str, widgets.Widget]:
     sizes = {}
     for name, most in SIZES.items():
         label = _SIZE_NAMES.get(name, name)
-        width = f"{60 + 7 * len(label)}px"
-        sizes[name] = widgets.IntText(description=label, tooltip=f"From 1 to {most}", **sized(width))
+        sizes[name] = text_field(label, f"{60 + 7 * len(label)}px", f"A whole number from 1 to {most}")
     return {
         "start": menu("start", "192px", "The numbers to start from"),
         **sizes,

@@ -1,6 +1,7 @@
 """What is said to the learner of a move, and stays until the next: an overflow, numbers that a seed has not drawn."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from backprop_lab.feedback.mistakes import Mistake
 from backprop_lab.step.number_format import listed
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.random_problems import kept_by_seeds
+from backprop_lab.step.trace import Trace
 from backprop_lab.training.history import Training, that_fit
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import AS_GIVEN, Setup
@@ -49,12 +51,16 @@ def on_overflow(training: Training, place: LabState) -> str:
     then = f"The loss {'is not a number (nan)' if is_none else 'overflowed'} at iteration {diverged}"
     kept = [name for name in training.first.of_each_step if name not in training.first.masks]
     grows = f", or {listed(kept)} {'grows' if len(kept) == 1 else 'grow'} from step to step" * bool(kept)
-    drawn = ", or what the mask of this step lets through is too large for the loss" * bool(training.first.masks)
-    grows += drawn
     if place.mistake:
         return (
             f"{then}: the planted mistake may be the cause, or the learning rate{grows}. Go back to see how it began, "
             "or remove the mistake and compare."
+        )
+    if _is_of_log(training.trace(diverged)):
+        return (
+            f"{then}: what its loss takes the logarithm of is 0, as where a probability is rounded to 0 or to 1. The "
+            "learning rate may be too large; or take a loss of scores, such as cross-entropy after a sigmoid, which "
+            "has no such end. Go back to see how it began."
         )
     if place.custom:
         return (
@@ -66,7 +72,13 @@ def on_overflow(training: Training, place: LabState) -> str:
             f"{then}: the learning rate is too large for this problem, or a gradient is wrong, which its check shows"
             f"{grows}. Restart with a smaller learning rate, or go back to see how it began.{_on_size(training.first)}"
         )
-    return f"{then}: the learning rate is too large{drawn}. Restart with a smaller one, or go back to see how it began."
+    return f"{then}: the learning rate is too large. Restart with a smaller one, or go back to see how it began."
+
+
+def _is_of_log(trace: Trace) -> bool:
+    """Whether the first value that is not finite is a loss with a logarithm in it, of numbers that are finite."""
+    first = next(step for step in trace.steps if not np.isfinite(step.value).all())
+    return first.phase == "loss" and bool(re.search(r"\blog\(", first.code))
 
 
 LARGE = 100  # a number of X for which weights of a usual size are too large
@@ -87,9 +99,9 @@ def on_seed(setup: Setup, problem: Problem) -> str:
     return kept_by_seeds(problem) if setup.base is not None and setup.seed is not None else ""
 
 
-def on_predicting(alone: Sequence[str]) -> str:
-    """What is asked: before which steps, or before those `alone` whose numbers the board has room for."""
+def on_predicting(alone: Sequence[str], forward: bool) -> str:
+    """What is asked: before which steps, also of the `forward` pass, or those `alone` that the board has room for."""
     if alone:
         return f"Press Next. This board is too small to show every number: you are asked only before {listed(alone)}."
-    asked = "before each ReLU, gradient and update, and at the last update whether the loss will rise"
+    asked = f"before each {'ReLU, ' * forward}gradient and update, and at the last update whether the loss will rise"
     return f"Press Next. You are asked {asked}."

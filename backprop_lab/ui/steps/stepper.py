@@ -187,8 +187,9 @@ class Stepper(HasTraits):
     def predict(self, on: bool) -> None:
         """Start, or stop, asking before a step is shown; the score starts at 0."""
         steps = self.place.trace.steps
-        alone = [step.name for at, step in enumerate(steps) if self._question(at)]
-        note = notes.on_predicting(alone if any(map(self._is_unread, steps)) else []) if on else ""
+        asked = [step for at, step in enumerate(steps) if self._question(at)]
+        alone = [step.name for step in asked] if any(map(self._is_unread, steps)) else []
+        note = notes.on_predicting(alone, any(step.phase == "forward" for step in asked)) if on else ""
         self.place = replace(self.place, predicting=on, question=None, right=0, asked=0, why="", note=note)
 
     def answer(self, text: str) -> None:

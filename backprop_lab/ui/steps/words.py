@@ -24,7 +24,7 @@ def card(place: LabState) -> dict[str, str]:
     empty = dict.fromkeys(("formula", "code", "right", "shapes"), "")
     if step is None:
         start = f"The board shows everything that is given: {given(trace)}."
-        again = "The new weights have moved up." if place.iteration else start
+        again = "The new weights are in the top row now." if place.iteration else start
         text = f"{again} Press Next to compute the first value."
         return empty | {"phase": "start", "place": "", "title": "What is given", "sentence": text}
     explanation = explain(step, trace.names)
