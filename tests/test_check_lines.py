@@ -1812,6 +1812,13 @@ def test_a_rate_that_is_typed_as_a_number_is_told_whatever_else_it_may_be(rate):
     assert said == f"wrong: your step is that of a rate of {rate}, and here lr is 0.001"
 
 
+def test_of_a_step_of_nothing_no_rate_is_told():
+    dead = program(
+        "s = X @ w\nL = np.sum(np.maximum(s, 0))", {"w": [-1.0, -2.0]}, {"X": np.eye(2)}, optimizer=Momentum()
+    )
+    assert check_lines("ds = 1.0 * (s > 0)\ndw = X.T @ ds\nvw_new = 0.9 * vw + dw", dead).ok
+
+
 def test_what_an_update_would_give_is_not_called_a_parameter_that_no_line_changes():
     said = check_lines("dW1 = W1 - lr * dW1", random_problem(1, 5, 4, 3, 2)).first_wrong.sentence
     assert said.endswith("These are the numbers of W1_new"), said

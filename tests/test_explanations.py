@@ -373,7 +373,7 @@ def test_a_reduction_is_said_to_be_of_what_it_reduces(code, title, sentence):
         ("A * A", "Square", "A is multiplied by itself, cell by cell."),
         ("(1 - z) * A + z * C", "A mixture", "z is the share of C in it, number by number, and the rest is A."),
         ("A / np.sqrt(C.shape[1])", "Scaled",
-         "The longer the rows of C, the larger the sums over them: this brings them back to the same size."),
+         "A sum over a row of C grows about like the root of its length: this makes up for that."),
         ("B / np.sqrt(B.shape[1])", "B / np.sqrt(B.shape[1])", ""),
         ("A / np.sqrt(z + 1e-5)", "Divided by a root",
          "A is divided by the root of z; the 1e-5 prevents a division by 0."),

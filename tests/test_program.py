@@ -176,6 +176,7 @@ def test_a_program_comes_back_from_a_pickle_and_a_copy():
         ("L = np.sum((X @ W)[ix])", {"ix": [0, 5]}, r"L = .* stopped with IndexError"),
         ("L = np.sum((X @ W)[ix])\nix_new = ix + 1", {"ix": [0, 1]}, "ix picks places, and cannot be replaced"),
         ("L = X @ W", {}, "the loss is one number"),
+        ("L = np.sum(dW * (X @ W))", {"dW": 2.0}, "dW is the name of the gradient of W, and stands for another value"),
         ("L = np.sum(X @ V)", {}, "V"),
         ("", {}, "no lines"),
         (3, {}, "lines are a text"),

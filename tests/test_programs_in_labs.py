@@ -11,7 +11,7 @@ from common import PAGE, covers, pixels, places_in, tell, view_of
 from known_programs import FORTY, PROGRAMS, programmed
 from PIL import Image, ImageSequence
 
-from backprop_lab import EXAMPLES, Adam, check_gradients, program, trace, worked_example
+from backprop_lab import EXAMPLES, Adam, check_gradients, program, prove, trace, worked_example
 from backprop_lab.reading.one_cell import indexed, work_out
 from backprop_lab.reading.scale import scales_of
 from backprop_lab.reading.slopes import in_rows, value_of
@@ -445,6 +445,11 @@ ODD = {
         {"Wx": (3, 2), "Wh": (4, 2), "Wy": (2, 1)},
         {"x": (1, 3), "h": (1, 4), "R": (2, 4), "y": (1, 1)},
     ),
+    "a state that another one is made of": (
+        "f = 1 / (1 + np.exp(-(x @ Wf)))\nc_new = f * c\nh_new = np.tanh(c_new + h)\nL = np.sum((h_new - y)**2)",
+        {"Wf": (3, 4)},
+        {"x": (2, 3), "c": (2, 4), "h": (2, 4), "y": (2, 4)},
+    ),
     "names that end in _": (
         "sum_ = X @ theta_ * lambda_\nL_ = np.sum((sum_ - y)**2)",
         {"theta_": (2, 1), "lambda_": (1, 1)},
@@ -469,6 +474,7 @@ def test_an_odd_program_goes_through_the_labs(name):
     name = next(step.name for step in p.lines if step.of or step.phase == "loss")
     Exercises(p)(name, np.zeros_like(trace(p)[name]))
     assert LineUp(p)
+    assert all(prove(trace(p), step.name).agrees for step in p.lines if step.role == "gradient")
 
 
 def test_the_mistake_lab_opens_a_program_at_the_line_that_is_wrong():

@@ -127,7 +127,7 @@ def _gradient(trace: Trace, cell: Cell, mistakes: Mapping[str, Mistake]) -> Ques
     terms = worked.every_term
     if len(terms) > 1 and np.sign(sum(term.value for term in terms)) == np.sign(value):  # what is around keeps the sign
         largest = max(terms, key=lambda term: (abs(term.value), np.sign(term.value) != np.sign(value)))
-        with_it = [term.value for term in terms if abs(term.value) == abs(largest.value)]
+        with_it = [term.value for term in terms if math.isclose(abs(term.value), abs(largest.value), rel_tol=1e-12)]
         against = [term.value for term in terms if np.sign(term.value) == -np.sign(value)]
         text = largest.text
         many = f"the {'larger' if len(terms) == 2 else 'largest'} in size of its {len(terms)} terms"

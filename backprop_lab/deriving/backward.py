@@ -88,7 +88,7 @@ class Backward(Structure):
         if not is_short:
             given = self.graph.names.get(f"d{name}")
             is_data = given is not None and not given.needs and given not in self.graph.meaning
-            gradient = f"d{name}_total" if is_data else f"d{name}"
+            gradient = f"d{name}_total" if is_data and node in self.graph.meaning else f"d{name}"
             expression = filled(self.graph, total(self.graph, terms), node)
             paths = tuple(grad.rules for grad in arrived) + ((),) * (upstream is not None)
             self.found.append((gradient, name, expression, paths))

@@ -105,7 +105,7 @@ class Unrolled(ast.NodeTransformer):
                 for other, each in enumerate(body):
                     off = self.steps[name] - 1 + (other > at)
                     if off and other != at and not is_given(each):
-                        body[other] = Put({name: tree_of(f"{name} + {off}")}, {}).visit(each)
+                        body[other] = Put({name: tree_of(f"{name} {'+-'[off < 0]} {abs(off)}")}, {}).visit(each)
 
     def visit_While(self, node: ast.While) -> Any:
         self.generic_visit(node)

@@ -155,6 +155,8 @@ def another_rate(found: Found, best: Pass) -> str:
     if names.trace.role(found.of) != "new" or not isinstance(found.values[0], np.ndarray):
         return ""
     old, new, lr = names.right(names.trace.owner(found.of)), names.right(found.of), float(names.trace["lr"])
+    if np.array_equal(old, new):  # a step of nothing, at any rate
+        return ""
     for rate in map(float, re.findall(r"(?<![\w.\[])\d+\.?\d*(?:e-?\d+)?", text)):
         if np.shape(found.values[0]) == new.shape and np.allclose(
             found.values[0] - old, rate / lr * (new - old), 1e-6, 0

@@ -52,7 +52,8 @@ def written_for(
         own = {line.name: line.text for line in read_lines(backward)}
         of = [name[1:] for name in own if name[:1] == "d" and name[1:] in forward]
         derivation = derive(text, parameters, data, dict.fromkeys((*wanted, *of)))
-    used = {name for step in derivation.lines if step.role != "new" for name in step.operands}
+    uses = {step.name: step.operands for step in derivation.lines}
+    used = needed(uses, [step.name for step in derivation.lines if step.role != "new"])
     later = [step for step in derivation.lines if step.role == "new" and step.name not in used]
     derived = [step for step in derivation.lines if step.phase == "backward"]
     first = [step for step in derivation.lines if step.phase != "backward" and step not in later]
