@@ -307,7 +307,7 @@ def test_no_relu_is_asked_about_where_something_else_is_planted_in_its_place():
     planted = plant(trace(random_problem(0)), MISTAKES["activation-forgotten"])
     assert planted.step("H1").title
     assert asked_before(planted, planted.step("H1"), np.random.default_rng(0)) is None
-    assert "before each gradient and update" in notes.on_predicting([], forward=False)
+    assert "before each gradient and update" in notes.on_predicting([planted.step("dW1")], alone=False)
 
 
 def test_what_the_loss_would_do_by_a_planted_gradient_is_said_of_that_gradient_alone():

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.feedback.mistakes import Mistake
+from backprop_lab.nn.steps import Step
 from backprop_lab.step.number_format import listed
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.random_problems import kept_by_seeds
@@ -99,9 +100,11 @@ def on_seed(setup: Setup, problem: Problem) -> str:
     return kept_by_seeds(problem) if setup.base is not None and setup.seed is not None else ""
 
 
-def on_predicting(alone: Sequence[str], forward: bool) -> str:
-    """What is asked: before which steps, also of the `forward` pass, or those `alone` that the board has room for."""
-    if alone:
-        return f"Press Next. This board is too small to show every number: you are asked only before {listed(alone)}."
-    asked = f"before each {'ReLU, ' * forward}gradient and update, and at the last update whether the loss will rise"
-    return f"Press Next. You are asked {asked}."
+def on_predicting(asked: Sequence[Step], alone: bool) -> str:
+    """Before which steps something is asked; if `alone`, they are those whose numbers the board has room for."""
+    if alone and asked:
+        names = listed([step.name for step in asked])
+        return f"Press Next. This board is too small to show every number: you are asked only before {names}."
+    relu = "ReLU, " * any(step.phase == "forward" for step in asked)
+    at_last = "and at the last update whether the loss will rise"
+    return f"Press Next. You are asked before each {relu}gradient and update, {at_last}."

@@ -188,8 +188,7 @@ class Stepper(HasTraits):
         """Start, or stop, asking before a step is shown; the score starts at 0."""
         steps = self.place.trace.steps
         asked = [step for at, step in enumerate(steps) if self._question(at)]
-        alone = [step.name for step in asked] if any(map(self._is_unread, steps)) else []
-        note = notes.on_predicting(alone, any(step.phase == "forward" for step in asked)) if on else ""
+        note = notes.on_predicting(asked, any(map(self._is_unread, steps))) if on else ""
         self.place = replace(self.place, predicting=on, question=None, right=0, asked=0, why="", note=note)
 
     def answer(self, text: str) -> None:
