@@ -103,20 +103,19 @@ def in_their_words(sentence: str, found: Found, best: Pass) -> str:
 
 def _in_their_numbers(sentence: str, found: Found, best: Pass) -> str:
     """A sentence about numbers of the package, as the learner's lines have them: times a factor, or in a flat array."""
-    rights = np.concatenate([found.entering * np.ravel(names.trace[found.of]) for names in best.names])
-    theirs = np.concatenate([np.ravel(value) for value in found.values]) if found.values else rights
 
     def times_it(number: re.Match[str]) -> str:
-        those, scaled = rights if "should" in number[1] else theirs, found.entering * float(number[2].replace("−", "-"))
-        return number[1] + plain(those[np.argmin(abs(those - scaled))])  # with all its digits
+        values = [found.entering * names.trace[found.of] for names in best.names]
+        those = np.concatenate([*map(np.ravel, values if "should" in number[1] else found.values)])
+        off = abs(those - found.entering * float(number[2].replace("−", "-")))
+        return number[1] + plain(those[np.nanargmin(off)])  # with all its digits
 
-    if found.entering != 1:
+    if found.entering != 1 and found.values:
         sentence = re.sub(r"((?:should be|yours is|are the same,) )(−?\d(?:\S*\d)?)", times_it, sentence)
     if found.values and np.ndim(found.values[0]) == 1:
         sentence = re.sub(r"\[(?:0, )?(\d+)(?:, 0)?\]", r"[\1]", sentence)
-        sentence = re.sub(
-            r"\b(?:row|column)(?=s?\b)", "number", re.sub(r"\b(?:Row|Column)(?=s?\b)", "Number", sentence)
-        )
+        sentence = re.sub(r"\b(?:Row|Column)(s? \d)", r"Number\1", sentence)
+        sentence = re.sub(r"\b(?:row|column)(s? \d)", r"number\1", sentence)
     return sentence
 
 
