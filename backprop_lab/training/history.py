@@ -4,10 +4,12 @@ import math
 from array import array
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from backprop_lab.feedback.mistakes import Mistake, plant
+from backprop_lab.nn.steps import Step
 from backprop_lab.reading.scale import KINDS, Scales, kept, scales_of
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.trace import Trace, trace
@@ -93,6 +95,7 @@ class Training:
         self._last = (0, Remembered(run(problem.evolve(lr=float(problem.lr))), run))  # the latest and its iteration
         self.lrs = array("d")
         self.losses = array("d")
+        self._ended: tuple[Any, Any] = (None, None)  # a run that diverged, and the first value in it with no number
         self.lr_changes: list[int] = []  # the iterations whose learning rate differs from the previous one
 
     @property
@@ -146,6 +149,15 @@ class Training:
         if math.isfinite(self.losses[iteration]):
             return None
         return next(k for k, loss in enumerate(self.losses) if not math.isfinite(loss))
+
+    def first_not_finite(self, diverged: int) -> Step:
+        """The first value of an iteration that has diverged which is not finite; looked for once."""
+        run = diverged, self.losses[max(diverged - 1, 0)]  # with another rate before it, it is another run
+        if self._ended[0] != run:
+            steps = self.trace(diverged).steps
+            self._ended = run, next(step for step in steps if not np.isfinite(step.value).all())
+        step: Step = self._ended[1]
+        return step
 
     def _problem(self, iteration: int) -> Problem:
         last, found = self._last

@@ -12,7 +12,6 @@ from backprop_lab.nn.steps import Step
 from backprop_lab.step.number_format import listed
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.random_problems import kept_by_seeds
-from backprop_lab.step.trace import Trace
 from backprop_lab.training.history import Training, that_fit
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import AS_GIVEN, Setup
@@ -57,7 +56,8 @@ def on_overflow(training: Training, place: LabState) -> str:
             f"{then}: the planted mistake may be the cause, or the learning rate{grows}. Go back to see how it began, "
             "or remove the mistake and compare."
         )
-    if _is_of_log(training.trace(diverged)):
+    first = training.first_not_finite(diverged)
+    if first.phase == "loss" and re.search(r"\blog\(", first.code):  # of numbers that are finite
         return (
             f"{then}: what its loss takes the logarithm of is 0, as where a probability is rounded to 0 or to 1. The "
             "learning rate may be too large; or take a loss of scores, such as cross-entropy after a sigmoid, which "
@@ -74,12 +74,6 @@ def on_overflow(training: Training, place: LabState) -> str:
             f"{grows}. Restart with a smaller learning rate, or go back to see how it began.{_on_size(training.first)}"
         )
     return f"{then}: the learning rate is too large. Restart with a smaller one, or go back to see how it began."
-
-
-def _is_of_log(trace: Trace) -> bool:
-    """Whether the first value that is not finite is a loss with a logarithm in it, of numbers that are finite."""
-    first = next(step for step in trace.steps if not np.isfinite(step.value).all())
-    return first.phase == "loss" and bool(re.search(r"\blog\(", first.code))
 
 
 LARGE = 100  # a number of X for which weights of a usual size are too large
