@@ -983,7 +983,7 @@ def test_where_nothing_explains_a_wrong_line_the_first_number_that_differs_is_to
     (line,) = checked.lines
     assert line.ok is False
     yours = plain(right**2 + problem.X[0, 0])
-    assert line.sentence == f"wrong: dW2[0, 0] should be {plain(right)}, and is {yours}; 8 of its 8 numbers differ"
+    assert line.sentence == f"wrong: dW2[0, 0] should be {plain(right)}, and is {yours}; all 8 numbers differ"
 
 
 def test_of_a_line_that_is_right_only_with_samples_as_columns_it_is_said():
@@ -2069,8 +2069,8 @@ WITH_WRONG_SLOPES = [  # what becomes of which line in them, which values are wr
     (OF_GATED, GATED, "(h0 - n) *", "(h0 + n) *", "dz_in", ""),
     (OF_GATED, GATED, "x.T @ dn", "x.T @ dh", "dWn", ""),
     ("dS_exp = (dS * (X @ W)).sum()", SCALED, "W)", "W) * np.exp(t)", "dS_exp", "dt"),  # which is a parameter's
-    (OF_COLUMNS, GATES, "c0 * f * (1 - f)", "c0 * f * (1 + f)", "df", "8 of its 8 numbers differ"),
-    (OF_COLUMNS, GATES, "(1 - g ** 2)", "(1 - g)", "dg", "8 of its 8 numbers differ"),
+    (OF_COLUMNS, GATES, "c0 * f * (1 - f)", "c0 * f * (1 + f)", "df", "all 8 numbers differ"),
+    (OF_COLUMNS, GATES, "(1 - g ** 2)", "(1 - g)", "dg", "all 8 numbers differ"),
 ]
 
 
@@ -2192,7 +2192,7 @@ NOT_READ = [  # wrong lines, what was said of them that they do not have, and wh
     ("dgamma1 = (dN1 * dN1).sum(axis=0)", NORMED, "dH1", "dN1 used where Xhat1"),
     ("dgamma1 = (dN1 * H1).sum(axis=0)", NORMED, "N1 used where", "(dN1 * H1).sum(axis=0, keepdims=True)`: H1 used"),
     ("dA = np.where(A > 0, dH, 0.01 * dH)", LEAKY, "dA used where", "0.01 used where 0.1 was meant"),
-    ("dF = np.broadcast_to(do[:, None], F.shape)", EXPERTS, "`g > 0` used", "16 of its 16 numbers differ"),
+    ("dF = np.broadcast_to(do[:, None], F.shape)", EXPERTS, "`g > 0` used", "all 16 numbers differ"),
 ]
 
 

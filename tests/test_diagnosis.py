@@ -314,7 +314,7 @@ def test_a_gradient_that_is_hardly_wrong_is_not_said_to_have_the_other_sign():
     found = diagnose(alone(loss), parameters, {**gradients, "W1": gradients["W1"] * (1 + 3e-5)})
     assert found["W1"].ok is False
     assert "what it should be" not in str(found["W1"])
-    assert "24 of its 24 numbers differ" in str(found["W1"])
+    assert "all 24 numbers differ" in str(found["W1"])
 
 
 def test_two_mistakes_at_once_are_told_together():
@@ -364,7 +364,7 @@ def test_what_can_be_seen_in_the_cells_is_said():
     assert "all numbers are right except [1, 2]: 0 in yours" in said(W2=W2 * (np.arange(18).reshape(6, 3) != 5))
     assert "these are the numbers of W1 itself" in said(W1=2 * parameters["W1"])
     assert "one sample alone" in said(W2=np.outer(*drawn(0, h=6, d=3).values()))
-    assert "1 of its 24 numbers differs; dW1[3, 5] is" in said(W1=W1 + 1e-3 * np.eye(1, 24, 23).reshape(4, 6))
+    assert "1 of the 24 numbers differs; dW1[3, 5] is" in said(W1=W1 + 1e-3 * np.eye(1, 24, 23).reshape(4, 6))
     assert "nan at [0, 0], and the loss is finite" in said(W1=W1 * np.nan)
 
 
@@ -574,7 +574,8 @@ def test_a_loss_that_is_computed_in_float32_is_never_called_wrong():
         parameters = drawn(seed + 1, W=4)
         H = np.tanh(X @ parameters["W"])
         gradient = X.T @ (2 * (H - y) / 6 * (1 - H**2))
-        assert diagnose(loss, parameters, {"W": gradient}).ok is not False, seed
+        found = diagnose(loss, parameters, {"W": gradient})
+        assert found.ok or (found.ok is None and "take float64" in str(found["W"])), (seed, found)
         assert diagnose(loss, parameters, {"W": 1.5 * gradient}).ok is not True
 
 

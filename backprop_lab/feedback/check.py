@@ -25,7 +25,7 @@ from backprop_lab.feedback.mistakes import MISTAKES, Mistake
 from backprop_lab.feedback.tolerance import Comparison, compare, shape_message, what_differs
 from backprop_lab.nn.arrays import cell, first_true
 from backprop_lab.reading.parts import made_of
-from backprop_lab.step.number_format import plain, told_apart
+from backprop_lab.step.number_format import plain, so_many_differ, told_apart
 from backprop_lab.step.trace import Trace
 
 NEAR = 1e-4  # this near to the right value is no coincidence
@@ -298,8 +298,7 @@ def _value_message(compared: Comparison, where: tuple[int, ...]) -> str:
     if right.ndim == 0:
         return message
     if right.size > 1:
-        wrong = int(np.count_nonzero(~compared.right_cells))
-        message += f" {wrong} of the {right.size} numbers {'differs' if wrong == 1 else 'differ'}."
+        message += f" {so_many_differ(int(np.sum(~compared.right_cells)), right.size).capitalize()}."
     off = float(np.max(np.abs(answer - right) / np.where(right == 0, 1e-300, np.abs(right))))
     if off < NEAR and compared.trace.role(name) != "new":  # after a small step every old parameter is near the new one
         return (

@@ -24,7 +24,7 @@ from backprop_lab.homework.resemblance import resemblance
 from backprop_lab.homework.slopes import DIRECTIONS, Slopes, ways
 from backprop_lab.nn.arrays import cell, first_true
 from backprop_lab.nn.layers import Array
-from backprop_lab.step.number_format import at_most, listed, plain, told_apart
+from backprop_lab.step.number_format import at_most, listed, plain, so_many_differ, told_apart
 
 MOST = 5_000  # numbers that are moved one by one, 4 calls each
 NEARLY = 1e-2  # of the largest slope: so far an epsilon in the loss may move a gradient
@@ -278,7 +278,9 @@ class _Judge:
         count, first = int(np.sum(untold)), [*first_true(untold.reshape(self.at.shape))]
         which = "" if count == untold.size else f" for {count:,} of its {untold.size:,} numbers, the first at {first}"
         why = "rounding leaves too few digits of the slope there"
-        if any(slope.corner for slope in self.found.found):
+        if self.own.in_float32:
+            why = "float32, in which the loss is computed, leaves too few digits of the slope there; take float64"
+        elif any(slope.corner for slope in self.found.found):
             why = "the loss has a corner there, as a ReLU or a maximum has at 0, or steps, as rounding makes them"
         return f"cannot be told{which}: {why}{'; no number is seen to be wrong' if which else ''}"
 
@@ -307,7 +309,7 @@ class _Judge:
         own, name, found = self.own, self.name, self.found
         looks, wrong = looks or resemblance(found, self.ways), found.wrong(gradient)
         cells = np.flatnonzero(wrong).tolist()
-        count = f"{len(cells)} of its {self.at.size:,} numbers differ{'s' * (len(cells) == 1)}; " * (self.at.size > 1)
+        count = f"{so_many_differ(len(cells), self.at.size)}; " if self.at.size > 1 else ""
         singly = Slopes(own, name, found.eps, is_large=False)
         if found.directions:  # the largest, one by one
             slopes = {int(at): singly.best(int(at)) for at in np.argsort(-np.abs(gradient.ravel()))[:SEARCHED]}

@@ -37,7 +37,7 @@ from backprop_lab.homework.words import (
     typed,
 )
 from backprop_lab.nn.arrays import cell, first_true
-from backprop_lab.step.number_format import listed, plain, told_apart
+from backprop_lab.step.number_format import listed, plain, so_many_differ, told_apart
 from backprop_lab.step.problem import Problem, check_problem
 from backprop_lab.step.program import Program
 from backprop_lab.step.trace import Trace, trace
@@ -263,8 +263,7 @@ def _wrong(found: Found, best: Pass) -> str:
             return f"{found.name} is right with these numbers, but not with others{cut}"
         where = first_true(wrong)
         mine, yours = told_apart(right[where], value[where])
-        how_many = int(np.sum(wrong))
-        count = f"; {how_many} of its {wrong.size} numbers differ{'s' * (how_many == 1)}" if wrong.size > 1 else ""
+        count = f"; {so_many_differ(int(np.sum(wrong)), wrong.size)}" if wrong.size > 1 else ""
         return f"{cell(found.name, where)} should be {mine}, and is {yours}{count}"
     return in_their_words(sentence.rstrip("., "), found, best)
 

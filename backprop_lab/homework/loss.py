@@ -54,9 +54,9 @@ class Slope(NamedTuple):
 class OwnLoss:
     """The loss at some parameters, and its slopes there. It gets float64 copies of them in each call.
 
-    `rough` is how far a value of it may be off by rounding; `is_single` says that the learner's numbers are float32;
-    `given` are the gradients by name, and `functions` what gives the loss and them, as far as a function does. Raises
-    ValueError, with a sentence, if the loss cannot be called, stops, or gives no number, or if no gradient fits.
+    `rough` is how far a value of it may be off by rounding; `is_single` says that the learner's numbers are float32,
+    `in_float32` that the loss is computed in it; `given` are the gradients by name. Raises ValueError, with a
+    sentence, if the loss cannot be called, stops, or gives no number, or if no gradient fits.
     """
 
     def __init__(self, loss: Callable[..., Any], parameters: Mapping[str, Any], gradients: Any = None) -> None:
@@ -79,6 +79,7 @@ class OwnLoss:
         self.given = self._by_name(beside if gradients is None or callable(gradients) else gradients)
         values = [self.value, *(self() for _ in range(AGAIN - 1))]
         self.changes = max(map(abs, np.subtract(values, self.value)))
+        self.in_float32 = False
         self.rough = self._rough() if np.isfinite(self.value) else np.inf
 
     def __call__(self, **moved: Array) -> float:
@@ -271,8 +272,9 @@ class OwnLoss:
             line = [self._tried(**{name: self.at[name] + t * move for name, move in moves.items()}) for t in steps]
             found.append(4 * float(np.median(np.abs(np.diff(line, 3)))))
             values += line
-        if all(float(np.float32(value)) == value for value in values) and len({*values}) > 1:
-            found.append(ROUNDINGS * FLOAT32 * abs(self.value))  # it is computed in float32
+        self.in_float32 = all(float(np.float32(value)) == value for value in values) and len({*values}) > 1
+        if self.in_float32:
+            found.append(ROUNDINGS * FLOAT32 * abs(self.value))
         return float(np.nanmax(found))
 
     def _progress(self) -> None:

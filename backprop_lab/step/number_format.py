@@ -32,6 +32,13 @@ def percent(error: float, digits: int) -> str:
     return f"{error:.0%}" if error >= 10 ** (digits - 3) else f"{plain(100 * error, digits)}%"
 
 
+def so_many_differ(wrong: int, size: int) -> str:
+    """How many of an array's numbers do: "1 of the 6 numbers differs", "all 6 numbers differ"."""
+    if wrong == size > 1:
+        return f"{'both' if size == 2 else f'all {size:,}'} numbers differ"
+    return f"{wrong:,} of the {size:,} numbers differ{'s' * (wrong == 1)}"
+
+
 def told_apart(one: Any, other: Any, digits: int = 4) -> tuple[str, str]:
     """Two numbers to `digits` digits, or to as many more, both alike, as it takes to tell them apart."""
     pair = plain(one, digits), plain(other, digits)
