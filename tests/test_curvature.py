@@ -14,6 +14,7 @@ from backprop_lab import (
     Adam,
     GradientDescent,
     Linear,
+    MeanSquaredError,
     Momentum,
     Nesterov,
     Network,
@@ -75,6 +76,29 @@ def test_it_is_the_largest_and_not_the_largest_in_size():
         eigenvalues = np.linalg.eigvalsh(hessian(problem))
         assert -eigenvalues[0] > steep * eigenvalues[-1]
         assert sharpness(problem) == pytest.approx(eigenvalues[-1], rel=1e-8)
+
+
+def test_curvatures_that_lie_close_together_are_told_apart():
+    """Inputs made nearly white, a penalty beside which the data hardly count, and a bowl that is nearly round."""
+    X, y = (np.random.default_rng(0).standard_normal((200, 11)) for _ in "Xy")
+    X = np.round(np.linalg.svd(X - X.mean(axis=0), full_matrices=False)[0] * 200**0.5, 2)
+    white = random_problem(0, X=X, y=y[:, :10], hidden=(), loss=MeanSquaredError())
+    beside_ones = np.column_stack([X, np.ones(200)])
+    assert sharpness(white) == pytest.approx(np.linalg.eigvalsh(beside_ones.T @ beside_ones / 1000)[-1], rel=1e-9)
+    data_small = random_problem(0, X=1e-3 * X, y=y[:, :10], hidden=(), penalty=L2(0.5))
+    bend = np.linalg.eigvalsh(2e-6 * X.T @ X)[-1]
+    assert sharpness(data_small) == pytest.approx(max(1 + bend, 400), rel=1e-9)
+    s = np.ones(201)
+    s[7] += 1e-6
+    round_bowl = program("L = 0.5 * np.sum(s * w**2)", {"w": y.ravel()[:201]}, {"s": s})
+    assert sharpness(round_bowl) == pytest.approx(1 + 1e-6, abs=1e-9)
+
+
+def test_what_bends_downwards_and_is_flat_elsewhere_has_no_limit():
+    x = np.random.default_rng(0).standard_normal((3, 150))
+    for size in (10, 150):
+        down = program("L = -np.sum((x @ w)**2)", {"w": np.ones(size)}, {"x": x[:, :size]})
+        assert (sharpness(down), critical_lr(down)) == (0, math.inf), size
 
 
 @pytest.mark.parametrize("way", [100], indirect=True)
@@ -165,7 +189,9 @@ def test_on_the_way_to_overflow_there_is_never_a_warning():
             except ValueError as refusal:
                 refused.add(str(refusal))
     assert np.isfinite(bends).all()
-    assert refused == {"the curvature is not finite at these weights: they are too large, as after a divergence"}
+    assert refused == {
+        "the curvature is not finite at these weights, as after a divergence, or where a logarithm has no value"
+    }
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.6])

@@ -86,7 +86,7 @@ def test_the_mark_at_a_new_colour_scale_is_explained_above_it():
 
 def test_a_png_is_as_fine_as_asked_and_a_pdf_brings_its_fonts(tmp_path):
     lab = StepThrough(step="dW1")
-    lab.save(tmp_path / "three.PNG", scale=3)
+    lab.save(tmp_path / "three.PNG", scale=np.int64(3))
     assert pixels((tmp_path / "three.PNG").read_bytes()).shape[1] == 3000
     assert picture(lab.stepper, "pdf").count(b"/FontFile2") >= 2  # with their letters known, so text can be searched
 

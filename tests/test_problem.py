@@ -12,7 +12,17 @@ from own_parts import OWN_PROBLEMS, Scale, own_problem
 from problems import identical
 
 import backprop_lab
-from backprop_lab import SoftmaxCrossEntropy, Tanh, one_hot, random_problem, worked_example
+from backprop_lab import (
+    Adam,
+    Momentum,
+    SoftmaxCrossEntropy,
+    Tanh,
+    one_hot,
+    program,
+    random_problem,
+    trace,
+    worked_example,
+)
 from backprop_lab.step.random_problems import redrawn
 
 
@@ -136,3 +146,17 @@ def test_the_lines_for_data_with_nan_leave_such_samples_out():
         random_problem(0, X=scope["X"], y=scope["y"])
     exec(str(refusal.value).partition("out: ")[2], scope)
     assert random_problem(0, X=scope["X"], y=scope["y"]).y.tolist() == [[1], [2]]
+
+
+@pytest.mark.parametrize("optimizer", [Momentum(0.9), Adam()])
+def test_of_the_weights_of_another_seed_nothing_is_remembered_yet(optimizer):
+    layers = random_problem(0, optimizer=optimizer)
+    lines = program("h_new = h + np.sum(w)\nL = np.sum(w**2) + h", {"w": [1.0, 2.0]}, {"h": 0.5}, optimizer=optimizer)
+    for p in (layers, lines):
+        later, other = trace(p).next_problem(), redrawn(trace(p).next_problem(), 4)
+        for name in p.lines.memories:
+            assert np.any(later.state[name])
+            assert not np.any(other.state[name])
+        assert other.state.get("step", 1) == 1
+    assert other.state["h"] == later.state["h"] == 3.5
+    assert identical(redrawn(trace(layers).next_problem(), 4).given, redrawn(layers, 4).given)

@@ -312,6 +312,45 @@ def test_a_run_above_the_limit_of_a_bowl_finds_the_same_curvature():
     )
 
 
+def test_of_losses_below_0_no_rate_is_said_to_do_best():
+    """No factor says how far they have come down; and of the factors of those that grow there is no mean."""
+    w = {"w": np.array([[1.0], [0.5]])}
+    for off, is_told in ((10, False), (100, False), (0, True)):
+        runs = swept(problem=program(f"L = np.sum((w - a)**2) - {off}", w, {"a": [[2.0], [3.0]]}), seeds=4).state.runs
+        assert ("does best at a learning rate of 0." in verdicts.on_map(runs)) == is_told
+
+
+def test_a_loss_that_falls_for_ever_is_no_argument_against_a_limit_that_holds_everywhere():
+    saddle = program("L = np.sum(s * w**2)", {"w": [[1.0], [0.5]]}, {"s": [[2.0], [-3.0]]})
+    runs = swept(problem=saddle, seeds=1).state.runs
+    lost = [run for run in np.ndindex(runs.shape) if runs.change[run] == np.inf and runs.lr(run) < runs.limits[0]]
+    assert lost
+    for run in lost:
+        end = "but that limit is local, and one of directions in which the loss bends upwards."
+        assert verdicts.on_run(runs, run).endswith(end)
+
+
+def test_a_state_that_no_loss_depends_on_is_not_said_to_change_it():
+    X, y, w = (np.random.default_rng(seed).standard_normal((6, size)) for seed, size in ((1, 2), (2, 1), (3, 2)))
+    given = {"w": w[:1].T}, {"m": np.zeros(()), "X": X, "y": y}
+    for shift, is_its_own in (("m", True), ("0 * y", False)):
+        lines = f"m_new = 0.9 * m + 0.1 * np.mean(X @ w)\nL = np.sum((X @ w - y + {shift})**2)"
+        problem = program(lines, *given)
+        assert problem.of_each_step == ("m",) * is_its_own
+        runs = swept(problem=problem, seeds=1, steps=30).state.runs
+        assert ("each step has its own m" in verdicts.on_run(runs, (0, 50))) == is_its_own
+    through = program(
+        "m_new = h\nh_new = h + m + np.sum(w)\nk_new = m\nL = np.sum(w**2) + h", given[0], dict.fromkeys("mhk", 1.0)
+    )
+    assert through.of_each_step == ("m", "h")
+
+
+def test_a_map_of_one_network_is_not_one_of_rows():
+    seed, given = (swept(seeds=1, steps=10, problem=problem).state.runs for problem in (None, GIVEN))
+    assert verdicts.of_picture(seed).startswith("Map of seed 0 at 76 learning rates from 0.0001 to 10. After")
+    assert verdicts.of_picture(given).startswith("Map of the weights as given at 76 learning rates")
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_line_of_theory_is_that_of_the_optimizer_and_the_words_say_which(name):
     runs = swept(**SMALL, optimizer=name).state.runs

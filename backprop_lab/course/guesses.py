@@ -91,7 +91,7 @@ def line_like(typed: str, mistake: Mistake, right: Trace, name: str) -> str | No
 def name_of(line: Any) -> Any:
     """The name in a line such as "dW1 = X.mT @ dY1"; a name alone is one."""
     found = re.match(r"\s*(\w+)\s*=(?!=)", line) if isinstance(line, str) else None
-    return found[1] if found else line
+    return found[1] if found else line.strip() if isinstance(line, str) else line
 
 
 def value_of(code: str, right: Trace) -> Array | None:

@@ -1,6 +1,6 @@
 """A problem: everything one training step needs."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
@@ -17,6 +17,7 @@ from backprop_lab.nn.losses import Loss
 from backprop_lab.nn.network import Network
 from backprop_lab.nn.optimizers import GradientDescent, Optimizer
 from backprop_lab.nn.penalties import Penalty
+from backprop_lab.nn.running import needed
 from backprop_lab.nn.steps import Lines, Stage
 from backprop_lab.step.checking import (
     called,
@@ -168,8 +169,10 @@ class Problem:
 
     @property
     def of_each_step(self) -> tuple[str, ...]:
-        """What a step has of its own besides weights and what is remembered: what it starts from, and masks."""
-        return (*self._first, *self.masks)
+        """What a step has of its own that its loss depends on, besides weights: what it starts from, and masks."""
+        uses: dict[str, Iterable[str]] = {step.name: step.operands for step in self.lines if self._first}
+        uses |= {name: [self.lines.replacing[name]] for name in self._first}
+        return (*(name for name in self._first if name in needed(uses, [self.loss_name])), *self.masks)
 
     @property
     def replaced(self) -> dict[str, Array]:

@@ -100,14 +100,15 @@ def redrawn(problem: Problem, seed: int | None) -> Problem:
 
     Each layer, from first to last, draws its own with its method `redrawn`; one without keeps its numbers, as
     `kept_by_seeds` says. A program's parameters keep their mean and their spread, and those that are all one number
-    stay as they are. Raises ValueError if the seed is not a whole number from 0 up, or if a layer cannot draw.
+    stay as they are. What an optimizer remembers of other weights is forgotten, and the steps count from 1.
+    Raises ValueError if the seed is not a whole number from 0 up, or if a layer cannot draw.
     """
     if seed is None:
         return problem
     check_seed(seed)
     rng = np.random.default_rng(seed)
     if not problem.stages:
-        return cast("Program", problem).redrawn(rng)
+        return _begun_anew(cast("Program", problem).redrawn(rng))
     made = {id(layer): layer for layer in problem.network.layers}
     made |= {at: called(layer, "redrawn", rng) for at, layer in made.items() if hasattr(layer, "redrawn")}
     network = Network(made[id(layer)] for layer in problem.network.layers)
@@ -116,7 +117,14 @@ def redrawn(problem: Problem, seed: int | None) -> Problem:
             raise ValueError(
                 f"redrawn must give {name} the shape {parameter.shape}; got {getattr(drawn, 'shape', drawn)}"
             )
-    return problem.evolve(network=network)
+    return _begun_anew(problem.evolve(network=network))
+
+
+def _begun_anew(problem: Problem) -> Problem:
+    """The problem before its first step: nothing is remembered of its parameters."""
+    memories = {name: np.zeros_like(problem.state[name]) for name in problem.lines.memories}
+    counted = {"step": 1} if "step" in problem.state else {}
+    return problem.evolve(state=memories | counted) if memories or counted else problem
 
 
 def can_be_redrawn(problem: Problem) -> bool:

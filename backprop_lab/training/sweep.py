@@ -75,6 +75,9 @@ class Sweep:
 
     def _find(self, seed: int | None, lr: float) -> tuple[int, int]:
         """The row and the column of a run; a learning rate may be off in its last digits, as from a printed number."""
+        if seed is not None:
+            check_seed(seed)
+        check_learning_rate(lr)
         near_seed = seed if seed in self.seeds else min(self.seeds, key=lambda each: abs((each or 0) - (seed or 0)))
         near_lr = min(self.lrs, key=lambda each: abs(each - lr))
         if near_seed != seed or not math.isclose(near_lr, lr):

@@ -7,6 +7,7 @@ import html
 import os
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from numbers import Real
 from typing import Any
 
 import ipywidgets as widgets
@@ -32,7 +33,7 @@ def _end_tasks() -> None:
 def checked_scale(scale: Any, usual: float) -> float:
     """How many pixels a picture has for each of the lab's. Raises ValueError for what makes no picture."""
     number = usual if scale is None else scale
-    if isinstance(number, bool) or not isinstance(number, int | float) or not 0.25 <= number <= 8:
+    if isinstance(number, bool) or not isinstance(number, Real) or not 0.25 <= float(number) <= 8:
         raise ValueError(f"scale must be a number from 0.25 to 8; got {scale!r}")
     return float(number)
 
@@ -123,7 +124,7 @@ class Lab(widgets.VBox):
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        return f"<{type(self).__name__}>"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         stands_in = self._without_kernel() if self.is_kept else ({}, "")

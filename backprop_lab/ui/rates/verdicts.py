@@ -44,7 +44,8 @@ def on_run(runs: Runs, run: RunIndex) -> str:
     if came_down == (lr < limit):
         return f"{text}, so this was to be expected."
     if (at_end := runs.limit_at_end(run)) is None:
-        return f"{text}, but that limit is local."
+        only = ", and one of directions in which the loss bends upwards" * (lr < limit and not came_down)
+        return f"{text}, but that limit is local{only}."
     if math.isclose(at_end, limit, rel_tol=1e-3):
         return f"{text}. It ended where the curvature is the same: it may take more steps to do what the limit says."
     last = losses[-max(2, len(losses) // 10) :]
@@ -71,9 +72,10 @@ def on_map(runs: Runs) -> str:
             text += ", as the theory predicts." if came_down[below].all() and not _own(runs) else "."
     else:
         text += f"{_share(came_down)} of the runs."
-    medians, who = np.median(runs.change, axis=0), "median seed" if len(runs.sweep.seeds) > 1 else "network"
+    with np.errstate(over="ignore"):
+        medians, who = np.median(runs.change, axis=0), "median seed" if len(runs.sweep.seeds) > 1 else "network"
     text += f" In {_share(lost)} of all runs the loss has overflowed or is not a number."
-    if medians.min() < 1:
+    if medians.min() < 1 and not _has_no_factor(runs):
         best = runs.sweep.lrs[int(np.argmin(medians))]
         text += f" The {who} does best at a learning rate of {plain(best, 2)}."
     return " ".join([text, *notes_on(runs)])
@@ -89,13 +91,18 @@ def _share(chosen: Array) -> str:
     return "under 1%" if 0 < share < 0.01 else "over 99%" if 0.99 < share < 1 else f"{share:.0%}"
 
 
+def _has_no_factor(runs: Runs) -> bool:
+    """Whether a loss is where no factor says how far it has come down."""
+    return bool((runs.sweep.loss[..., 0] <= 0).any() or (runs.sweep.loss[..., runs.step] < 0).any())
+
+
 def notes_on(runs: Runs) -> list[str]:
     """What a map cannot show, and why, in sentences."""
     notes = [theory(runs.sweep.problems[0])] if np.isfinite(runs.limits).any() else []
     if runs.untold:
         whose = "any run" if np.isnan(runs.limits).all() else "some runs"
         notes.append(f"No limit is shown for {whose}. {runs.untold[0].upper()}{runs.untold[1:]}.")
-    if (runs.sweep.loss[..., 0] <= 0).any() or (runs.sweep.loss[..., runs.step] < 0).any():
+    if _has_no_factor(runs):
         notes.append("Where the loss is at 0 or below, the darkest colours say only whether it fell or grew.")
     if runs.settings.problem is not None:
         notes += [kept_by_seeds(runs.settings.problem), runs.sweep.one_by_one]
@@ -119,4 +126,6 @@ def of_picture(runs: Runs) -> str:
     rows, cols = runs.shape
     lrs = f"{cols} learning rates from {plain(runs.sweep.lrs[0])} to {plain(runs.sweep.lrs[-1])}"
     seeds = f"{rows} seeds" if None not in runs.sweep.seeds else f"the weights as given and {rows - 1} seeds"
-    return f"Map of {seeds}, in rows, at {lrs}. {on_map(runs)}"
+    if rows == 1:
+        seeds = "the weights as given" if None in runs.sweep.seeds else f"seed {runs.sweep.seeds[0]}"
+    return f"Map of {seeds}{', in rows,' * (rows > 1)} at {lrs}. {on_map(runs)}"

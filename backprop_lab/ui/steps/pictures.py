@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator, Sequence
+from numbers import Real
 
 from IPython import get_ipython
 from PIL.Image import Image
@@ -27,7 +28,7 @@ def picture(stepper: Stepper, kind: str, scale: float | None = None, dark: bool 
     Raises ValueError for a scale that makes no picture, and for such seconds.
     """
     scale = checked_scale(scale, 1.0 if kind == "gif" else 2.0)
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0.05 <= seconds <= 60:
+    if isinstance(seconds, bool) or not isinstance(seconds, Real) or not 0.05 <= float(seconds) <= 60:
         raise ValueError(f"seconds, how long a GIF shows each step, must be a number from 0.05 to 60; got {seconds!r}")
     data, now = io.BytesIO(), (stepper.place, stepper.losses)
     width, *wider = WIDTHS
@@ -45,7 +46,7 @@ def picture(stepper: Stepper, kind: str, scale: float | None = None, dark: bool 
             raise ValueError(f"This Python cannot write a {kind.upper()}; an SVG is as sharp.") from error
     else:
         frames = [*_walk(stepper, board)]
-        times = [*[1000 * seconds] * (len(frames) - 1), 3000 * seconds]
+        times = [*[1000 * float(seconds)] * (len(frames) - 1), 3000 * float(seconds)]
         frames[0].save(data, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0)
     return data.getvalue()
 
