@@ -13,18 +13,8 @@ if TYPE_CHECKING:
     from backprop_lab.feedback.mistakes import MISTAKES, Mistake, plant
     from backprop_lab.homework.diagnosis import diagnose
     from backprop_lab.homework.lines import check_lines
-    from backprop_lab.nn.layers import (
-        ACTIVATIONS,
-        GELU,
-        Activation,
-        Dropout,
-        Layer,
-        LeakyReLU,
-        Linear,
-        ReLU,
-        Sigmoid,
-        Tanh,
-    )
+    from backprop_lab.nn.activations import ACTIVATIONS, GELU, Activation, LeakyReLU, ReLU, Sigmoid, Tanh
+    from backprop_lab.nn.layers import Dropout, Layer, Linear
     from backprop_lab.nn.losses import (
         LOSSES,
         BinaryCrossEntropy,
@@ -124,6 +114,7 @@ def public_names(package: str, names: Sequence[str], homes: Sequence[str]) -> tu
 
 
 _HOMES = (
+    "nn.activations",
     "nn.layers",
     "nn.losses",
     "nn.penalties",

@@ -7,7 +7,8 @@ from typing import ClassVar
 import numpy as np
 
 from backprop_lab import Network, Problem
-from backprop_lab.nn.layers import Activation, Layer, Linear, ReLU, Tanh
+from backprop_lab.nn.activations import Activation, ReLU, Tanh
+from backprop_lab.nn.layers import Layer, Linear
 from backprop_lab.nn.losses import Loss, MeanSquaredError, SumSquaredError
 
 

@@ -101,8 +101,8 @@ def losses_of(outputs):
 
 
 def targets_of(loss, y):
-    """Targets of the shape of y that a loss takes: the numbers of y, 0 and 1, or a 1 in each row."""
-    for targets in (y, np.float64(y > 0), np.eye(y.shape[1])[y.argmax(axis=1)]):
+    """Targets of the shape of y that a loss takes: the numbers of y, 0 and 1, a 1 in each row, or -1 and 1."""
+    for targets in (y, np.float64(y > 0), np.eye(y.shape[1])[y.argmax(axis=1)], np.where(y > 0, 1.0, -1.0)):
         try:
             check_targets(loss, targets)
         except ValueError:

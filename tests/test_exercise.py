@@ -11,9 +11,19 @@ from common import button, kept, parts_of, plain
 from known_programs import programmed
 from own_parts import OWN_PROBLEMS
 
-from backprop_lab import MISTAKES, Mistake, program, random_problem
-from backprop_lab.nn.layers import Linear, Tanh
-from backprop_lab.nn.losses import Loss, SoftmaxCrossEntropy
+from backprop_lab import (
+    MISTAKES,
+    Linear,
+    Loss,
+    Mistake,
+    Network,
+    Problem,
+    SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
+    Tanh,
+    program,
+    random_problem,
+)
 from backprop_lab.reading.explanations import explain
 from backprop_lab.ui import Exercises, MistakeLab, StepThrough
 
@@ -139,3 +149,14 @@ def test_a_path_forgotten_from_a_state_that_is_0_is_wrong():
     one, other = (eval(f"lambda {', '.join(step.operands)}: {code}") for code in (step.code, step.code.split(" + ")[0]))
     assert ask("dWh", one).feedback
     assert not ask("dWh", other).feedback
+
+
+def test_what_is_0_but_for_rounding_in_one_problem_is_judged_by_the_others():
+    """As where a logistic regression starts from 0, with as many of either class."""
+    X, y = np.random.default_rng(0).standard_normal((6, 2)), np.array([[1.0], [1], [1], [0], [0], [0]])
+    ask = Exercises(Problem(Network([Linear(np.zeros((2, 1)), [[0.0]])]), SigmoidCrossEntropy(), X, y, lr=0.1))
+    assert abs(ask.traces[0]["db1"]) < 1e-16
+    assert ask("db1", lambda dy_pred: dy_pred.sum(axis=0, keepdims=True)).feedback.ok
+    assert not ask("db1", lambda dy_pred: dy_pred.mean(axis=0, keepdims=True)).feedback.ok
+    assert not ask("db1", lambda dy_pred: 0 * dy_pred[:1]).feedback.ok
+    assert "wrong lines give that, too" in ask("db1", [[0.0]]).feedback.message

@@ -14,7 +14,9 @@ from problems import problems, whole_problem
 from random_programs import MAY_BE_REFUSED, RandomProgram
 
 from backprop_lab import MISTAKES, Adam, HalfSquaredError, plant, program, random_problem, trace
-from backprop_lab.nn.layers import Activation, LeakyReLU
+from backprop_lab.deriving import rules
+from backprop_lab.deriving.shapes import FUNCTIONS
+from backprop_lab.nn.activations import Activation, LeakyReLU
 from backprop_lab.reading.by_rule import RULES, telling_of
 from backprop_lab.reading.explanations import EXPLANATIONS, explain
 from backprop_lab.reading.mathml import LETTERS, mathml
@@ -198,6 +200,7 @@ def rows_added(up, X, Z):
 
 
 def test_what_is_said_of_a_rule_is_true_of_the_numbers_of_its_line():
+    assert {*rules.RULES} <= {key.split()[0] for key in CLAIMS}, "each rule with a sentence"
     seen, turned = dict.fromkeys(CLAIMS, 0), 0
     for t in programs():
         for step in (each for each in t.steps if each.role == "gradient" and len(each.paths) == 1):
@@ -524,3 +527,12 @@ def test_a_loss_with_a_penalty_in_it_is_no_weighted_sum():
     assert "Weighted" not in explain(t.step("L")).title
     t = trace(program("L = w @ w", {"w": np.ones(2)}, {}))
     assert explain(t.step("L")).title == "Inner product"
+
+
+def test_each_function_that_a_program_may_use_has_a_sentence():
+    lines = [f"np.{name}({', '.join('ZA'[:n])})" for name, n in FUNCTIONS.items() if n < 3]
+    lines += ["abs(Z)", "np.clip(Z, -1, 1)", "Z.clip(-1, 1)", "np.where(A > 0, Z, A)"]
+    for line in lines:
+        p = program(f"Z = X * w\nA = 2 * X\nH = {line}\nL = np.sum(H * Z)", {"w": [2.0]}, {"X": [[1.0, 2.0]]})
+        assert explain(trace(p).step("H")).sentence, line
+    assert {line.split("(")[0].removeprefix("np.") for line in lines} >= {*FUNCTIONS}

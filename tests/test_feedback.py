@@ -41,7 +41,8 @@ from backprop_lab.feedback import explaining
 from backprop_lab.feedback.check import Feedback, check_function
 from backprop_lab.feedback.factors import common_factors
 from backprop_lab.feedback.patterns import seen_in
-from backprop_lab.nn.layers import Linear, ReLU, Sigmoid
+from backprop_lab.nn.activations import ReLU, Sigmoid
+from backprop_lab.nn.layers import Linear
 from backprop_lab.nn.losses import BinaryCrossEntropy, Loss, MeanSquaredError, SoftmaxCrossEntropy
 from backprop_lab.nn.norms import BatchNorm, LayerNorm
 from backprop_lab.nn.steps import Lines
@@ -260,7 +261,7 @@ def test_numbers_left_where_large_ones_cancel_are_right_or_too_small_to_tell():
 ANSWERS = r"""
 # Rounding: 1/2 - 1/2 has that of 1
 in through(Linear([[1.0, 1]], [[0.0, 0]]), Sigmoid(), Linear([[1.0], [-1]], [[0.0]]), X=[[0.0]], y=[[1.0]])
-  y_pred = [[7 * 2.0**-52]] | only-rounding | y_pred is nothing but rounding here: ... Start from an earlier iteration.
+  y_pred = [[7 * 2.0**-52]] | only-rounding | y_pred is 0 here, but for rounding, ... another iteration.
   y_pred = [[9 * 2.0**-52]] | value
 in trained(random_problem(0, lr=1e200), 2)
   L = np.array(L) |  | L is the same here, but not finite: W1 is the first value with nan in it.

@@ -21,7 +21,8 @@ from backprop_lab import (
     prove,
     trace,
 )
-from backprop_lab.nn.layers import Linear, ReLU, Sigmoid, Tanh
+from backprop_lab.nn.activations import ReLU, Sigmoid, Tanh
+from backprop_lab.nn.layers import Linear
 from backprop_lab.step.random_problems import redrawn
 
 W, b = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), np.array([[10.0, 20.0, 30.0]])

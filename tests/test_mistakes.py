@@ -108,7 +108,9 @@ def test_a_table_of_mistakes_is_read_as_it_is_written_or_refused_with_what_is_wr
     steps[GradientDescent] = "{dp}"
     scaled = {(norm, "dgamma"): ("-({dY} * {Xhat}).sum(axis=0, keepdims=True)",) for norm in (BatchNorm, LayerNorm)}
     updates = {(optimizer, "new"): (step, "") for optimizer, step in steps.items()}
-    assert half.lines == {(Linear, "dX"): ("-{dY} @ {W}.mT",)} | scaled | updates
+    written = {(Linear, "dX"): ("-{dY} @ {W}.mT",)} | scaled | updates
+    assert {key: half.lines[key] for key in written} == written
+    assert half.lines.keys() - written.keys() <= {(type(each), "new") for each in OPTIMIZERS}
     assert half.rules == (("sin", "{A}", ("-{A}", "0")), ("cos", "{A}", ("-{A}", "0")))
     assert mistakes_in(f"half: Half\n    {words}\n    once: halved twice is a quarter")["half"].once
     for key in ("Relu.dX", "*Norm.dgama"):
@@ -132,6 +134,14 @@ def test_what_can_go_wrong_with_any_activation_has_a_line_for_each():
         of_it = {mistake.name for mistake in MISTAKES.values() for key in mistake.lines if key[0] in kind.__mro__}
         assert general <= of_it, f"{kind.__name__} has no line in {general - of_it}"
         assert of_it & {"mask-forgotten", "slope-forgotten"}, f"{kind.__name__} has no line in either of these"
+
+
+def test_of_each_loss_and_each_optimizer_with_a_memory_there_is_a_mistake():
+    for kind in map(type, losses_of(2)):
+        assert any((each, "dy_pred") in MISTAKES["sign-flipped"].lines for each in kind.__mro__), kind.__name__
+    for kind in (type(each) for each in OPTIMIZERS if len(each.formulas) > 1):
+        for name in ("velocity-forgotten", "memory-unused"):
+            assert any(key[0] in kind.__mro__ for key in MISTAKES[name].lines), f"{kind.__name__} has no line in {name}"
 
 
 BY_HAND = r"""

@@ -14,7 +14,8 @@ from backprop_lab import MISTAKES, check_gradients, plant, trace
 from backprop_lab.checks.numeric import central_difference, loss_of, loss_with, off_at_zero, relative_error
 from backprop_lab.checks.proof import check_step
 from backprop_lab.checks.rounding import terms_in
-from backprop_lab.nn.layers import GELU, LeakyReLU, Linear, ReLU, Sigmoid, Tanh
+from backprop_lab.nn.activations import GELU, LeakyReLU, ReLU, Sigmoid, Tanh
+from backprop_lab.nn.layers import Linear
 from backprop_lab.nn.losses import (
     BinaryCrossEntropy,
     HalfSquaredError,

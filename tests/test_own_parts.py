@@ -26,7 +26,8 @@ from backprop_lab import (
 )
 from backprop_lab.checks.proof import check_gradients
 from backprop_lab.feedback.check import check
-from backprop_lab.nn.layers import Layer, Linear, ReLU, Tanh
+from backprop_lab.nn.activations import ReLU, Tanh
+from backprop_lab.nn.layers import Layer, Linear
 from backprop_lab.nn.lines import evaluate, literal
 from backprop_lab.nn.losses import Loss, SumSquaredError
 from backprop_lab.nn.optimizers import GradientDescent

@@ -170,7 +170,8 @@ def the_lab_steps_through_it(p):
     for _ in range(2):
         for _ in lab.stepper.place.trace.steps:
             lab.stepper.next()
-            assert words.card(lab.stepper.place)["sentence"]
+            card = words.card(lab.stepper.place)
+            assert card["sentence"], f"{card['code']} has no row in reading/words.txt"
         lab.stepper.next()
     assert keeps(p, lab.stepper.place.trace.problem)
 

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 import backprop_lab
 import backprop_lab.ui
 from backprop_lab import ACTIVATIONS, LOSSES, MISTAKES, OPTIMIZERS, Activation, Loss, Optimizer
-from backprop_lab.nn import layers, losses, optimizers
+from backprop_lab.nn import activations, losses, optimizers
 from backprop_lab.reading.words import WORDS, tables_in
 
 ROOT = Path(__file__).parent.parent
@@ -137,7 +137,7 @@ def test_one_place_says_what_needs_publishing_and_has_every_notebook():
 
 def test_every_activation_loss_and_optimizer_is_in_the_list_of_all():
     for table, module, base in (
-        (ACTIVATIONS, layers, Activation),
+        (ACTIVATIONS, activations, Activation),
         (LOSSES, losses, Loss),
         (OPTIMIZERS, optimizers, Optimizer),
     ):

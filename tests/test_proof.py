@@ -31,7 +31,8 @@ from backprop_lab import (
 from backprop_lab.checks.moves import ROUNDINGS
 from backprop_lab.checks.proof import check_gradients, check_step, prove
 from backprop_lab.checks.rounding import terms_in
-from backprop_lab.nn.layers import ACTIVATIONS, Layer, Linear, ReLU, Sigmoid, Tanh
+from backprop_lab.nn.activations import ACTIVATIONS, ReLU, Sigmoid, Tanh
+from backprop_lab.nn.layers import Layer, Linear
 from backprop_lab.nn.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
 from backprop_lab.nn.steps import Lines
 from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS

@@ -16,7 +16,8 @@ from problems import ACTIVATIONS, losses_of, problems, varied_problem
 
 from backprop_lab import MISTAKES, Mistake, SoftmaxCrossEntropy, plant, program, random_problem, trace, worked_example
 from backprop_lab.course.predictions import question
-from backprop_lab.nn.layers import Linear, Tanh
+from backprop_lab.nn.activations import Tanh
+from backprop_lab.nn.layers import Linear
 from backprop_lab.reading.equation import Operand, equation
 from backprop_lab.reading.one_cell import TERMS, work_out
 from backprop_lab.reading.parts import rules

@@ -12,8 +12,9 @@ import numpy as np
 
 from backprop_lab.feedback.answers import NoAnswerError, as_floats, read, shown
 from backprop_lab.feedback.check import Feedback, check, raising_nothing
+from backprop_lab.nn.activations import ReLU, Sigmoid, Tanh
 from backprop_lab.nn.forms import of_form
-from backprop_lab.nn.layers import Array, Linear, ReLU, Sigmoid, Tanh
+from backprop_lab.nn.layers import Array, Linear
 from backprop_lab.nn.losses import SumSquaredError
 from backprop_lab.nn.network import Network
 from backprop_lab.reading.parts import made_of
@@ -159,7 +160,7 @@ def drill(kind: str, seed: int, problem: Problem | None = None) -> Drill:
         return Drill(f"{TITLES[kind]} (sheet {seed})", _slopes(problem, rng))
     if problem is not None:
         raise ValueError(f'{kind} has numbers of its own: only "slope" takes a problem')
-    kinds = [*KINDS, *KINDS][:QUESTIONS] if kind == "mixed" else [kind] * QUESTIONS
+    kinds = ("cell", "mask", "shape", "sign", "cell") if kind == "mixed" else (kind,) * QUESTIONS
     questions: list[Question] = []
     while len(questions) < QUESTIONS:
         question = KINDS[kinds[len(questions)]](_whole_numbers(rng), rng)

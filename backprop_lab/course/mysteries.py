@@ -16,7 +16,8 @@ from backprop_lab.checks.numeric import relative_error
 from backprop_lab.course.guesses import alike, line_in, line_like, meant_by, name_of, names, unread, value_of
 from backprop_lab.feedback.check import Feedback, check
 from backprop_lab.feedback.mistakes import MISTAKES, Mistake, plant
-from backprop_lab.nn.layers import ACTIVATIONS, Activation, Array, Linear
+from backprop_lab.nn.activations import ACTIVATIONS, Activation
+from backprop_lab.nn.layers import Array, Linear
 from backprop_lab.nn.lines import evaluate
 from backprop_lab.nn.losses import LOSSES
 from backprop_lab.nn.optimizers import GradientDescent

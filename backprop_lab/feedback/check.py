@@ -144,12 +144,13 @@ def check_function(
     looked = [_try(name, function, trace, mistakes, trace is traces[0]) for trace in traces]
     decided = [look if isinstance(look, Feedback) else _decided(look.compared) for look in looked]
     causes = [feedback.cause if feedback is not None else None for feedback in decided]
-    off = [at for at, cause in enumerate(causes) if cause != () and (at == 0 or cause != ("kink",))] or [0]
-    feedback = _of_all(looked, at := off[0])
+    untold = {("only-rounding",)} if () in causes else set()  # where another one can tell, it decides
+    off = [at for at, cause in enumerate(causes) if cause not in {(), *untold} and (at == 0 or cause != ("kink",))]
+    feedback = _of_all(looked, at := next(iter(off), causes.index(()) if () in causes else 0))
     if feedback.cause == ("pattern", "zeros"):  # where others are not 0, they may tell why
         told = (_of_all(looked, k) for k in off[1:])
         feedback = next((each for each in told if {*each.cause} & {"slip", *mistakes}), feedback)
-    if at == 0 or feedback.cause == ("blank",):
+    if at == 0 or feedback.cause == ("blank",) or feedback.ok:
         return feedback
     other = f"another one, with {what_differs(traces[0], traces[at])}"
     return replace(feedback, message=f"Right for the first problem, but not for {other}. {feedback.message}")

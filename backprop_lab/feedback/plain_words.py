@@ -6,7 +6,7 @@ from difflib import get_close_matches
 import numpy as np
 
 from backprop_lab.feedback.answers import reason
-from backprop_lab.nn.layers import ACTIVATIONS
+from backprop_lab.nn.activations import ACTIVATIONS
 
 PRODUCT_MISFITS = (  # of `@` and of np.dot
     re.compile(r"matmul: .*\(size (?P<rows>\d+) is different from (?P<columns>\d+)\)"),

@@ -141,10 +141,10 @@ class Comparison:
     def why_untold(self) -> str:
         """Why a right answer cannot be told from a wrong one, in a sentence; "" where it can."""
         if self.is_rounding_alone:
-            digits = "their last digits" + " in single precision" * (self.eps >= FLOAT32)
+            rounding = "rounding" + " in single precision" * (self.eps >= FLOAT32)
             return (
-                f"{self.name} is nothing but rounding here: larger numbers cancel, and what is left is no larger than "
-                f"{digits}. {NOBODY} Start from an earlier iteration."
+                f"{self.name} is 0 here, but for {rounding}, since larger numbers cancel; and so is yours. But many "
+                "wrong lines give that, too. Try it with other numbers, such as those of another iteration."
             )
         is_nearest = self.digits is not None or any(np.array_equal(self.answer, each) for each in self._nearest)
         old = np.asarray(self.right if is_nearest else self.base)

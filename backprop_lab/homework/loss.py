@@ -79,8 +79,7 @@ class OwnLoss:
         self.given = self._by_name(beside if gradients is None or callable(gradients) else gradients)
         values = [self.value, *(self() for _ in range(AGAIN - 1))]
         self.changes = max(map(abs, np.subtract(values, self.value)))
-        self.in_float32 = False
-        self.rough = self._rough() if np.isfinite(self.value) else np.inf
+        self.rough, self.in_float32 = self._rough() if np.isfinite(self.value) else (np.inf, False)
 
     def __call__(self, **moved: Array) -> float:
         """The loss, where some parameters have other values."""
@@ -262,8 +261,9 @@ class OwnLoss:
             f"`lambda p: {what}(X, y, p)`"
         )
 
-    def _rough(self) -> float:
-        """How far the loss is from a smooth line: third differences of points so near that any curve is straight."""
+    def _rough(self) -> tuple[float, bool]:
+        """How far the loss is from a smooth line: third differences of points so near that any curve is straight; and
+        whether it is computed in float32."""
         rng, found = np.random.default_rng(0), [FLOAT64 * abs(self.value)]
         moves = {name: rng.uniform(-1, 1, value.shape) * self.unit(name) for name, value in self.at.items()}
         values = [self.value]
@@ -272,10 +272,9 @@ class OwnLoss:
             line = [self._tried(**{name: self.at[name] + t * move for name, move in moves.items()}) for t in steps]
             found.append(4 * float(np.median(np.abs(np.diff(line, 3)))))
             values += line
-        self.in_float32 = all(float(np.float32(value)) == value for value in values) and len({*values}) > 1
-        if self.in_float32:
-            found.append(ROUNDINGS * FLOAT32 * abs(self.value))
-        return float(np.nanmax(found))
+        in_float32 = all(float(np.float32(value)) == value for value in values) and len({*values}) > 1
+        found += [ROUNDINGS * FLOAT32 * abs(self.value)] * in_float32
+        return float(np.nanmax(found)), in_float32
 
     def _progress(self) -> None:
         if self.expected and time.monotonic() > self._next:

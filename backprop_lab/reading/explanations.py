@@ -34,6 +34,8 @@ def _table(name: str) -> dict[tuple[str, str], Explanation]:
     for key, said in WORDS[name].items():
         part, _, result = key.partition(".")
         result, line = key.split(" = ") if " = " in key else (result, PARTS[part].formulas[result])
+        if not 2 <= len(said) <= 3:
+            raise ValueError(f"the row {key!r} of words.txt has {len(said)} parts with ' | ' between them, not 2 or 3")
         title, latex, sentence = said if len(said) == 3 else ("", *said)
         if (result, line) in found:
             raise ValueError(f"words.txt has two rows for the line {result} = {line}; the second is that of {key}")

@@ -3,12 +3,12 @@
 import re
 from pathlib import Path
 
-from backprop_lab.nn import layers, losses, norms, optimizers, penalties
+from backprop_lab.nn import activations, layers, losses, norms, optimizers, penalties
 from backprop_lab.nn.lines import Part
 
 PARTS = {  # what a table of text calls them
     name: part
-    for module in (layers, losses, norms, optimizers, penalties)
+    for module in (layers, activations, losses, norms, optimizers, penalties)
     for name, part in vars(module).items()
     if isinstance(part, type) and issubclass(part, Part)
 }

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from backprop_lab.nn.layers import Linear, ReLU, Sigmoid, Tanh
+from backprop_lab.nn.activations import ReLU, Sigmoid, Tanh
+from backprop_lab.nn.layers import Linear
 from backprop_lab.nn.losses import HalfSquaredError, SoftmaxCrossEntropy, SumSquaredError
 from backprop_lab.nn.menus import Menu
 from backprop_lab.nn.network import Network

@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from backprop_lab.nn.activations import ReLU, Sigmoid
 from backprop_lab.nn.arrays import as_readonly_array, is_masked
-from backprop_lab.nn.layers import Array, Layer, Linear, ReLU, Sigmoid
+from backprop_lab.nn.layers import Array, Layer, Linear
 from backprop_lab.nn.losses import Loss, SumSquaredError
 from backprop_lab.nn.network import Network
 from backprop_lab.nn.optimizers import GradientDescent, Optimizer
@@ -100,7 +102,7 @@ def redrawn(problem: Problem, seed: int | None) -> Problem:
 
     Each layer, from first to last, draws its own with its method `redrawn`; one without keeps its numbers, as
     `kept_by_seeds` says. A program's parameters keep their mean and their spread, and those that are all one number
-    stay as they are. What an optimizer remembers of other weights is forgotten, and the steps count from 1.
+    stay as they are. What an optimizer remembers of other weights is forgotten; its steps count on.
     Raises ValueError if the seed is not a whole number from 0 up, or if a layer cannot draw.
     """
     if seed is None:
@@ -108,7 +110,7 @@ def redrawn(problem: Problem, seed: int | None) -> Problem:
     check_seed(seed)
     rng = np.random.default_rng(seed)
     if not problem.stages:
-        return _begun_anew(cast("Program", problem).redrawn(rng))
+        return _with_nothing_remembered(cast("Program", problem).redrawn(rng))
     made = {id(layer): layer for layer in problem.network.layers}
     made |= {at: called(layer, "redrawn", rng) for at, layer in made.items() if hasattr(layer, "redrawn")}
     network = Network(made[id(layer)] for layer in problem.network.layers)
@@ -117,14 +119,12 @@ def redrawn(problem: Problem, seed: int | None) -> Problem:
             raise ValueError(
                 f"redrawn must give {name} the shape {parameter.shape}; got {getattr(drawn, 'shape', drawn)}"
             )
-    return _begun_anew(problem.evolve(network=network))
+    return _with_nothing_remembered(problem.evolve(network=network))
 
 
-def _begun_anew(problem: Problem) -> Problem:
-    """The problem before its first step: nothing is remembered of its parameters."""
+def _with_nothing_remembered(problem: Problem) -> Problem:
     memories = {name: np.zeros_like(problem.state[name]) for name in problem.lines.memories}
-    counted = {"step": 1} if "step" in problem.state else {}
-    return problem.evolve(state=memories | counted) if memories or counted else problem
+    return problem.evolve(state=memories) if memories else problem
 
 
 def can_be_redrawn(problem: Problem) -> bool:
@@ -238,11 +238,11 @@ def _tables(X: Any, y: Any) -> tuple[Array, Array]:
 def _drawn_targets(loss: Loss, drawn: Array) -> Array:
     """Drawn numbers as targets; where the loss refuses them, the largest of each row becomes 1 and the others 0.
 
-    A single output has no other: there each number above 0 becomes 1.
+    A single output has no other: there each number above 0 becomes 1. Where those are refused too, the others are -1.
     """
-    try:
-        check_targets(loss, drawn)
-    except ValueError:
-        ones = np.eye(drawn.shape[1])[drawn.argmax(axis=1)] if drawn.shape[1] > 1 else np.float64(drawn > 0)
-        drawn = np.asarray(ones)
-    return drawn
+    ones = np.eye(drawn.shape[1])[drawn.argmax(axis=1)] if drawn.shape[1] > 1 else np.float64(drawn > 0)
+    for targets in (drawn, np.asarray(ones)):
+        with suppress(ValueError):
+            check_targets(loss, targets)
+            return targets
+    return np.where(drawn > 0, 1.0, -1.0)

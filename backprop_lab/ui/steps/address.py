@@ -15,7 +15,8 @@ from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
 
-from backprop_lab.nn.layers import ACTIVATIONS, Dropout, Linear
+from backprop_lab.nn.activations import ACTIVATIONS
+from backprop_lab.nn.layers import Dropout, Linear
 from backprop_lab.nn.lines import Part
 from backprop_lab.nn.losses import LOSSES
 from backprop_lab.nn.network import Network

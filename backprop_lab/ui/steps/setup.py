@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from backprop_lab.nn.activations import ACTIVATIONS
 from backprop_lab.nn.arrays import MOST_AXES
-from backprop_lab.nn.layers import ACTIVATIONS, Dropout, Layer, Linear
+from backprop_lab.nn.layers import Dropout, Layer, Linear
 from backprop_lab.nn.losses import LOSSES
 from backprop_lab.nn.network import Network
 from backprop_lab.nn.norms import NORMS, BatchNorm
