@@ -144,7 +144,8 @@ def check_function(
     looked = [_try(name, function, trace, mistakes, trace is traces[0]) for trace in traces]
     decided = [look if isinstance(look, Feedback) else _decided(look.compared) for look in looked]
     causes = [feedback.cause if feedback is not None else None for feedback in decided]
-    untold = {("only-rounding",)} if () in causes else set()  # where another one can tell, it decides
+    can_tell = {*causes} - {("only-rounding",), ("kink",)}
+    untold = {("only-rounding",)} if can_tell else set()  # where another one can tell, it decides
     off = [at for at, cause in enumerate(causes) if cause not in {(), *untold} and (at == 0 or cause != ("kink",))]
     feedback = _of_all(looked, at := next(iter(off), causes.index(()) if () in causes else 0))
     if feedback.cause == ("pattern", "zeros"):  # where others are not 0, they may tell why
