@@ -28,8 +28,8 @@ def drill(kind: str, seed: int, problem: Problem | None = None) -> Drill:
     """A drill: "cell", "mask", "shape" or "sign", or "mixed" of them all; or "slope", back through an activation.
 
     "slope" may be of a `problem` of your own, with its numbers: of its ReLU, tanh and sigmoid. Raises ValueError if
-    there is no such kind, if the seed is not a whole number from 0 up, or if the problem has no such slope. For
-    example::
+    there is no such kind, if the seed is not a whole number from 0 up, if another kind is given a problem, or if the
+    problem has no such slope, or none that can be asked to two decimals. For example::
 
         sheet = drill("cell", seed=3)
         sheet.check(12, -4, ..., ..., ...)  # dots where there is no answer yet

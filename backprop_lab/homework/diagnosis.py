@@ -120,15 +120,15 @@ def diagnose(loss: Callable[..., Any], parameters: Mapping[str, Any], gradients:
     that gives them. A gradient may be transposed, and that of a bias flat. All data is the loss's own:
     `diagnose(lambda p: loss(X, y, p), parameters, gradients)`.
 
-    Where a function gives wrong gradients, and no array of yours has more than 5,000 numbers, its lines and those of
-    the functions that it calls are tried with one change each, 6,000 at most, and you are told one that makes them
-    right. Afterwards your functions are as they were.
+    Where a function gives wrong gradients, the parameters have at most 5,000 numbers in all, and no array that the
+    functions use has more, its lines and those of the functions that it calls are tried with one change each, 6,000 at
+    most, and you are told one that makes them right. Afterwards your functions are as they were.
 
     The loss is called on copies, so no array of yours is changed; four times for each number of all parameters, plus
-    some 30 times, and where all is right as often again elsewhere; for more than 5,000 numbers, 28 times for each
-    parameter. A run of more than five seconds says how many calls it needs. A loss that is not the same from call to
-    call, as of dropout without a seed, is noticed. Raises ValueError, with a sentence, if the loss cannot be called,
-    stops, or gives no number, or if no gradient fits.
+    some 30 times, where all is right as often again elsewhere, and where changes are tried once or more for each; for
+    more than 5,000 numbers, 28 times for each parameter. A run of more than five seconds says how many calls it needs.
+    A loss that is not the same from call to call, as of dropout without a seed, is noticed. Raises ValueError, with a
+    sentence, if the loss cannot be called, stops, or gives no number, or if no gradient fits.
     """
     own = OwnLoss(loss, parameters, gradients)
     numbers = sum(value.size for value in own.at.values())

@@ -12,7 +12,8 @@ class Activation(Layer):
     """A function applied cell by cell: `Y` has the shape of `X`, and there is nothing to learn in it.
 
     Y[n, h] depends on X[n, h] alone, so the chain rule has one term and no sum: dX is dY times the slope at that cell,
-    with `*` and not `@`. Each kind is a frozen dataclass; a number of its own, such as a slope, would be a field.
+    with `*` and not `@`. Each kind here is a frozen dataclass; a number of its own, such as LeakyReLU's slope, is a
+    field.
     """
 
     is_elementwise = True

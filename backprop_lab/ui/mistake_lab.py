@@ -32,7 +32,8 @@ HIDDEN = ("play", "predict", "more", "call")  # controls of the step-through lab
 class MistakeLab(Lab):
     """`MistakeLab()` is the whole cell, with random numbers; `MistakeLab(problem)` has a problem of yours.
 
-    `mistake` names the first mistake, "" none; everything else is passed to StepThrough.
+    `mistake` names the first mistake, "" none; if it is left out, that is the forgotten mask, or else the first that
+    changes something in this network. Everything else is passed to StepThrough.
     Above the step-through lab with the mistake in it are its symptom and its cause, the gradient check of every
     parameter, and the loss over a hundred iterations, with the mistake and without it.
     """

@@ -34,14 +34,14 @@ class StepThrough(Lab):
 
     It opens exactly where you say: at a `start`, a `seed`, a learning rate `lr`, an `iteration` and a `step` such as
     "dW1", with a `cell` such as "dW1[1,0]" worked out, and the sizes `samples`, `inputs`, `hidden`, `layers`, `outputs`
-    of the network, its `activation`, its `loss` and its `optimizer`, such as "Adam". A start is "random", an example
-    such as "mazur" or "iris", or another of the menu. A `problem`, of up to 64 samples, 128 units in a layer and 6
-    layers, has data, layers and loss of its own; a seed draws other weights for it. `hide` removes controls, any of
-    "start", "seed", "lr", "play", "predict", "more" and "call"; `large` is for the back row of a lecture hall;
-    `mistake` names one to plant, out of the table `mistakes`; `questions`, of "tour" or "training", stand in the lab,
-    one after another. `limit` is where the colours end, one number or two, of values and of gradients with what an
-    optimizer remembers; if it is left out, the problem's first step says where, and a scale is renewed once too many
-    cells look alike. Raises ValueError for a value that is not available.
+    of the network, its `activation`, `norm`, `dropout`, `loss`, `penalty` and `optimizer`, each by a name in its menu,
+    such as "Adam". A start is "random", an example such as "mazur" or "iris", or another of the menu. A `problem`, of
+    up to 64 samples, 128 units in a layer and 6 layers, has data, layers and loss of its own; a seed draws other
+    weights for it. `hide` removes controls, any of "start", "seed", "lr", "play", "predict", "more" and "call"; `large`
+    is for the back row of a lecture hall; `mistake` names one to plant, out of the table `mistakes`; `questions`, of
+    "tour" or "training", stand in the lab, one after another. `limit` is where the colours end, one number or two, of
+    values and of gradients with what an optimizer remembers; if it is left out, the problem's first step says where,
+    and a scale is renewed once too many cells look alike. Raises ValueError for a value that is not available.
     """
 
     def __init__(
@@ -123,8 +123,8 @@ class StepThrough(Lab):
         `.png`, `.svg` or `.pdf`: the board, with its step and code above it. `.gif`: a walk through the steps of this
         iteration. `.html`: one file that steps, points and explains with no kernel and no network, through this
         iteration and, with `iterations`, the next ones, in the theme of who opens it. A picture is 1000 of the lab's
-        pixels wide, or up to 2000 to hold all numbers, on light paper or `dark`. `scale` is how many a PNG or GIF has
-        for each, 2 or 1; a step of a GIF stays some `seconds`. Raises ValueError for another ending or a bad number.
+        pixels wide, or up to 2000 to hold all numbers, on light paper or `dark`. `scale`, from 0.25 to 8, is how many a
+        PNG, else 2, or a GIF, else 1, has for each; a step of a GIF stays `seconds`. Raises ValueError for bad numbers.
         """
         check_whole("iterations", iterations, 1, 100)
         kinds = f"a lab is saved as a {', '.join(f'.{each}' for each in KINDS)} or .html file"
