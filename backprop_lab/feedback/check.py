@@ -147,7 +147,8 @@ def check_function(
     can_tell = {*causes} - {("only-rounding",), ("kink",)}
     untold = {("only-rounding",)} if can_tell else set()  # where another one can tell, it decides
     off = [at for at, cause in enumerate(causes) if cause not in {(), *untold} and (at == 0 or cause != ("kink",))]
-    feedback = _of_all(looked, at := next(iter(off), causes.index(()) if () in causes else 0))
+    right = [at for at, cause in enumerate(causes) if cause == ()]
+    feedback = _of_all(looked, at := [*off, *right, 0][0])
     if feedback.cause == ("pattern", "zeros"):  # where others are not 0, they may tell why
         told = (_of_all(looked, k) for k in off[1:])
         feedback = next((each for each in told if {*each.cause} & {"slip", *mistakes}), feedback)

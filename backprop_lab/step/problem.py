@@ -170,7 +170,9 @@ class Problem:
     @property
     def of_each_step(self) -> tuple[str, ...]:
         """What a step has of its own that its loss depends on, besides weights: what it starts from, and masks."""
-        uses: dict[str, Iterable[str]] = {step.name: step.operands for step in self.lines if self._first}
+        if not self._first:
+            return tuple(self.masks)
+        uses: dict[str, Iterable[str]] = {step.name: step.operands for step in self.lines}
         uses |= {name: [self.lines.replacing[name]] for name in self._first}
         return (*(name for name in self._first if name in needed(uses, [self.loss_name])), *self.masks)
 

@@ -72,8 +72,9 @@ def on_map(runs: Runs) -> str:
             text += ", as the theory predicts." if came_down[below].all() and not _own(runs) else "."
     else:
         text += f"{_share(came_down)} of the runs."
-    with np.errstate(over="ignore"):
-        medians, who = np.median(runs.change, axis=0), "median seed" if len(runs.sweep.seeds) > 1 else "network"
+    with np.errstate(over="ignore"):  # the mean of two of the largest numbers
+        medians = np.median(runs.change, axis=0)
+    who = "median seed" if len(runs.sweep.seeds) > 1 else "network"
     text += f" In {_share(lost)} of all runs the loss has overflowed or is not a number."
     if medians.min() < 1 and not _has_no_factor(runs):
         best = runs.sweep.lrs[int(np.argmin(medians))]

@@ -123,8 +123,8 @@ class StepThrough(Lab):
         `.png`, `.svg` or `.pdf`: the board, with its step and code above it. `.gif`: a walk through the steps of this
         iteration. `.html`: one file that steps, points and explains with no kernel and no network, through this
         iteration and, with `iterations`, the next ones, in the theme of who opens it. A picture is 1000 of the lab's
-        pixels wide, or up to 2000 to hold all numbers, on light paper or `dark`. `scale`, from 0.25 to 8, is how many a
-        PNG, else 2, or a GIF, else 1, has for each; a step of a GIF stays `seconds`. Raises ValueError for bad numbers.
+        pixels wide, or up to 2000 for all numbers, on light or `dark` paper. A PNG or GIF has `scale` for each, 0.25
+        to 8, or else 2 and 1; a GIF shows each step for `seconds`. Raises ValueError for another ending or bad number.
         """
         check_whole("iterations", iterations, 1, 100)
         kinds = f"a lab is saved as a {', '.join(f'.{each}' for each in KINDS)} or .html file"

@@ -46,7 +46,8 @@ def picture(stepper: Stepper, kind: str, scale: float | None = None, dark: bool 
             raise ValueError(f"This Python cannot write a {kind.upper()}; an SVG is as sharp.") from error
     else:
         frames = [*_walk(stepper, board)]
-        times = [*[1000 * float(seconds)] * (len(frames) - 1), 3000 * float(seconds)]
+        stays = 1000 * float(seconds)
+        times = [*[stays] * (len(frames) - 1), 3 * stays]
         frames[0].save(data, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0)
     return data.getvalue()
 
