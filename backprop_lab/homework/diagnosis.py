@@ -44,7 +44,8 @@ ONLY_HERE = (
     "weights are 0, or your code has kept something, such as a cache"
 )
 STILL = (
-    "your loss stays the same when {0} is changed a little. Does it use the {0} that it is given, and round nothing?"
+    "your loss stays the same when {0} is changed a little. Does it use the {0} that it is given? If it rounds, as in "
+    "float32, take float64"
 )
 
 
