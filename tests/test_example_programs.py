@@ -1,11 +1,6 @@
 """The networks of many courses as programs: right, and with numbers that a person can follow."""
 
 import inspect
-import io
-import os
-import re
-from contextlib import redirect_stdout
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,26 +8,6 @@ from random_programs import gradients_by_autograd
 
 from backprop_lab import prove, trace
 from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS
-
-PAGE = Path(__file__).parents[1] / "docs" / "pages" / "own_forward_pass.md"
-
-
-def test_each_block_of_the_page_on_a_forward_pass_of_ones_own_prints_what_stands_below_it():
-    values = {}
-
-    def run(block):
-        code, said = block[1], io.StringIO()
-        with redirect_stdout(said):
-            exec(code, values)
-        return f"```python\n{code}```\n" + (f"\n```text\n{said.getvalue()}```\n" if said.getvalue() else "")
-
-    text = PAGE.read_text(encoding="utf-8")
-    again = re.sub(r"```python\n(.*?)```\n(?:\n```text\n.*?```\n)?", run, text, flags=re.DOTALL)
-    if os.environ.get("SAVE"):
-        PAGE.write_text(again, encoding="utf-8")
-    else:
-        assert again == text
-    assert text.count("```python") > 10
 
 
 @pytest.mark.parametrize("name", EXAMPLE_PROGRAMS)

@@ -62,13 +62,18 @@ def _has_number(product: ast.BinOp) -> bool:
     return any(isinstance(each, ast.Constant) for each in (product.left, product.right))
 
 
-def lines_in(text: str | Iterable[str]) -> list[Line]:
-    """The lines of a text, "name = expression" each. Raises ValueError, with the line, for anything else."""
+def source_of(text: str | Iterable[str]) -> str:
+    """A text, or several beneath each other, as Python reads it. Raises ValueError for what is none."""
     given = [text] if isinstance(text, str) else [*text] if isinstance(text, Iterable) else [None]
     if not given or not all(isinstance(each, str) for each in given):
         raise ValueError(f'lines are a text, such as "H = np.tanh(X @ W)\\nL = np.sum((H - y)**2)"; got {text!r}')
     text = textwrap.dedent("\n".join(map(str, given)))
-    text = TYPED_MINUS.sub(lambda found: "-" if found[0] == "\N{MINUS SIGN}" else found[0], text)
+    return TYPED_MINUS.sub(lambda found: "-" if found[0] == "\N{MINUS SIGN}" else found[0], text)
+
+
+def lines_in(text: str | Iterable[str]) -> list[Line]:
+    """The lines of a text, "name = expression" each. Raises ValueError, with the line, for anything else."""
+    text = source_of(text)
     rows = re.split("\r\n|\r|\n", text)  # as Python does
     if len(rows) > MOST_LINES or any(len(row) > LONGEST_LINE for row in rows):
         raise ValueError(f"a program has at most {MOST_LINES} lines of at most {LONGEST_LINE} characters")

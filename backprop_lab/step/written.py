@@ -8,6 +8,7 @@ import numpy as np
 
 from backprop_lab.deriving.program import Derivation, derive, line_of, read_lines, rows_add_up
 from backprop_lab.deriving.program import OwnLine as OwnLine
+from backprop_lab.deriving.written_out import written_out
 from backprop_lab.nn.chain import update_lines
 from backprop_lab.nn.lines import Array
 from backprop_lab.nn.optimizers import Optimizer
@@ -45,7 +46,12 @@ def written_for(
     is_text = isinstance(text, str | tuple) and all(isinstance(each, str) for each in (*text, *wanted))
     if is_text and key in _WRITTEN:
         return _WRITTEN[key]
-    derivation = derive(text, parameters, data, wanted)
+    try:
+        derivation = derive(text, parameters, data, wanted)
+    except ValueError as error:
+        if instead := written_out(text, {name: value.shape for name, value in (*data.items(), *parameters.items())}):
+            raise ValueError(f"{error}. Written out, your lines are:\n\n{instead}") from None
+        raise
     own: dict[str, str] = {}
     if backward is not None:
         forward = {*(step.name for step in derivation.lines if step.phase != "backward"), *data}

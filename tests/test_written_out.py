@@ -1,0 +1,373 @@
+"""A forward pass with loops, functions and names used again is refused, and its lines are offered in their place."""
+
+import ast
+import re
+import time
+
+import numpy as np
+import pytest
+from common import check_said, count
+from known_programs import PROGRAMS, given_of
+from random_programs import RandomProgram
+
+from backprop_lab import program, trace
+from backprop_lab.deriving.written_out import written_out
+
+PARAMETERS = {
+    "Wx": (3, 4), "Wh": (4, 4), "bh": (4,), "Wy": (4, 2), "c": (1, 2), "W1": (3, 4), "b1": (1, 4), "W2": (4, 4),
+    "b2": (1, 4), "W3": (4, 2), "b3": (1, 2), "scale": (),
+}  # fmt: skip
+DATA = {"x": (3, 5, 3), "h0": (5, 4), "X": (5, 3), "y": (5, 2), "ys": (3, 5, 2), "image": (4, 4), "kernel": (2, 2)}
+EACH = np.random.default_rng(0)
+GIVEN = {name: EACH.standard_normal(shape) for name, shape in (PARAMETERS | DATA).items()}
+SHAPES = {name: value.shape for name, value in GIVEN.items()}
+
+
+def parted(texts):
+    return texts.strip("\n").split("\n---\n")
+
+
+# Forward passes as people write them.
+FOLLOWED = parted("""
+h = h0
+for t in range(3):
+    h = np.tanh(x[t] @ Wx + h @ Wh + bh)
+L = np.sum((h @ Wy - y)**2)
+---
+hs = [h0]
+for t in range(len(x)):
+    hs.append(np.tanh(x[t] @ Wx + hs[-1] @ Wh + bh))
+L = np.sum(hs[-1]**2)
+---
+hs = {}
+hs[-1] = h0
+loss = 0
+T, N, D = x.shape
+for t in range(T):
+    hs[t] = np.tanh(x[t] @ Wx + hs[t - 1] @ Wh)
+    loss += np.sum((hs[t] @ Wy - ys[t])**2) / N
+---
+h, losses = h0, []
+for x_t, y_t in zip(x, ys):
+    h = np.tanh(x_t @ Wx + h @ Wh)
+    losses.append(np.mean((h @ Wy + c - y_t)**2))
+L = sum(losses)
+---
+L = 0.0
+for t, x_t in enumerate(x):
+    if t > 0:
+        L += np.sum(x_t @ Wx) * t
+---
+def softmax(z):
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+P = softmax(X @ W1 @ W3)
+L = -np.mean(np.log(P[:, 0]))
+---
+def dense(a, W, b):
+    z = a @ W + b
+    return z, np.tanh(z)
+
+Z1, A1 = dense(X, W1, b1)
+Z2, A2 = dense(A1, W2, b2)
+L = np.sum(A2**2) + np.sum(Z1)
+---
+relu = lambda z: np.maximum(z, 0)
+H = relu(X @ W1 + b1)
+L = np.sum((relu(H @ W2) @ W3 - y)**2)
+---
+def loss(X, y, W1, W3, rate=0.1):
+    '''Of a course.'''
+    h = X @ W1
+    h = np.maximum(h, 0)
+    return np.mean((h @ W3 - y)**2) + rate * np.sum(W1**2), h
+---
+A = X
+for l in range(1, 3):
+    A = np.tanh(A @ W[l] + b[l])
+L = np.sum((A @ W3 - y)**2)
+---
+A, cache = X, {}
+for l in range(1, 3):
+    cache['Z' + str(l)] = A @ params['W' + str(l)] + params[f'b{l}']
+    A = np.maximum(cache[f'Z{l}'], 0)
+L = np.sum((A @ params['W3'] - y)**2)
+---
+A = X
+for W, b in [(W1, b1), (W2, b2)]:
+    A = np.tanh(A @ W + b)
+L = np.sum(A**2)
+---
+H = X @ W1 + b1
+H[H < 0] = 0
+L = np.sum((H @ W3 - y)**2)
+---
+out = X @ W1
+out += b1
+out *= 2
+loss = np.mean(out**2)
+loss += 0.5 * np.sum(W1**2)
+print(loss)
+---
+data_loss = np.mean((X @ W1)**2)
+loss = data_loss
+loss += 0.1 * np.sum(W1**2)
+L = loss + data_loss
+---
+import numpy as np
+
+H = np.tanh(X @ W1)
+return ((H @ W3 - y)**2).sum()
+---
+windows = [image[i:i + 2, j:j + 2] for i in range(3) for j in range(3) if i != j]
+L = sum(np.sum(w * kernel)**2 for w in windows) * scale
+---
+Hs = [np.tanh(x_t @ Wx) for x_t in x]
+L = np.sum(np.concatenate(Hs[1:], axis=0))
+---
+h = h0
+for _ in range(2):
+    for t in reversed(range(2)):
+        h = h * 0.5 + x[-1] @ Wx * (1 if t else -1)
+L = h.sum()
+---
+h1 = h0
+h = h1 @ Wh
+h = h @ Wh
+L = np.sum(h + h1)
+---
+class_scores = X @ W1
+names = ['Wx', 'Wy']
+reg = 0
+for name in names:
+    reg += np.sum(params[name]**2)
+L = np.sum(class_scores) + 0.1 * reg
+""")
+# What cannot be followed, or would come to something else, as where A changes with B.
+LEFT = parted("""
+while True:
+    H = X @ W1
+L = np.sum(H)
+---
+H = X @ W1
+if np.sum(H) > 0:
+    H = -H
+L = np.sum(H)
+---
+class Net:
+    pass
+L = np.sum(X @ W1)
+---
+A = X @ W1
+B = A
+B += 1
+L = np.sum(A)
+---
+A = X @ W1
+B = A[0]
+A += 1
+L = np.sum(B)
+---
+A = X @ W1
+B = A.T
+B *= 2
+L = np.sum(A)
+---
+A = X @ W1
+kept = [A]
+A += 1
+L = np.sum(kept[0])
+---
+def f(a):
+    a += 1
+    return a
+
+A = X @ W1
+B = f(A)
+L = np.sum(A * B)
+---
+h = h0
+h += 1
+L = np.sum(h @ Wh + h0)
+---
+P = X @ W1
+P[np.arange(5), places] -= 1
+L = np.sum(P)
+---
+A = X
+for l in range(2):
+    A = A @ W[l]
+L = np.sum(A)
+---
+def f(a):
+    return f(a)
+
+L = f(X @ W1)
+---
+for t in range(1000):
+    h = X @ W1
+L = np.sum(h)
+---
+for t in range(3):
+    if t == 1:
+        break
+    h = X @ W1
+L = np.sum(h)
+---
+def f(*a):
+    return a[0]
+
+L = np.sum(f(X @ W1))
+---
+L = sum(np.sum(row) for row in X @ W1)
+---
+__0__ = X @ W1
+for t in range(2):
+    A = __0__
+L = np.sum(A)
+---
+H = (X @ W1).sum()
+H = 'text' if H else None
+L = H
+""")
+BOMBS = [
+    *parted("""
+s = 'ab'
+for t in range(50):
+    s = s + s
+L = np.sum(W1)
+---
+n = 99
+for t in range(50):
+    n = n * n
+L = np.sum(W1) * n
+---
+s = 'ab' * 999999999
+for t in range(2):
+    L = np.sum(W1)
+---
+s = [0] * 999999999
+for t in range(2):
+    L = np.sum(W1)
+---
+s = '%999999999d' % 5
+for t in range(2):
+    L = np.sum(W1)
+---
+def f(a):
+    return f(f(a) + f(a))
+
+L = f(np.sum(W1))
+---
+for a in range(50):
+    for b in range(50):
+        for c in range(50):
+            for d in range(50):
+                pass
+L = np.sum(W1)
+---
+n = 9**9**9**9
+for t in range(2):
+    L = np.sum(W1) * n
+"""),
+    "f = lambda a: a\nL = " + "f(" * 80 + "np.sum(W1)" + ")" * 80,
+]
+
+
+def in_python(text):
+    """The loss that Python itself finds, and what it has to give."""
+    names = {name: value.copy() for name, value in GIVEN.items()} | {"np": np, "params": GIVEN, "print": str}
+    if "W[l]" in text:
+        names |= {"W": {1: GIVEN["W1"], 2: GIVEN["W2"]}, "b": {1: GIVEN["b1"], 2: GIVEN["b2"]}}
+    if "\nreturn" in text:
+        text = "def loss(X, y):\n    " + text.replace("\n", "\n    ")
+    exec(text, names)
+    if not any(name in text for name in ("L = ", "loss = ", "L += ", "loss +=")):
+        result = names["loss"](*(names[name] for name in ("X", "y", *["W1", "W3"] * ("W3, rate" in text))))
+        return result[0] if isinstance(result, tuple) else result
+    return names["L"] if "L" in names else names["loss"]
+
+
+def offered(text, given=GIVEN):
+    """The lines that an error offers; "" where it offers none."""
+    learnt = {name: value for name, value in given.items() if name in PARAMETERS}
+    with pytest.raises(ValueError) as error:  # noqa: PT011  what it says is what is asked
+        program(text, learnt, {name: value for name, value in given.items() if name not in learnt})
+    return str(error.value).partition("Written out, your lines are:\n\n")[2].strip()
+
+
+def made_of(lines, parameters=PARAMETERS):
+    """The program of lines, with those parameters that they use."""
+    used = {node.id for node in ast.walk(ast.parse(lines)) if isinstance(node, ast.Name)}
+    learnt = {name: GIVEN[name] for name in parameters if name in used}
+    return program(lines, learnt, {name: value for name, value in GIVEN.items() if name not in parameters})
+
+
+@pytest.mark.parametrize("text", FOLLOWED)
+def test_the_lines_that_are_offered_give_the_loss_that_python_gives(text):
+    t = trace(made_of(offered(text)))
+    assert t[t.problem.loss_name] == in_python(text)
+
+
+def test_the_lines_that_are_offered_are_what_somebody_has_read():
+    check_said("written_out", {text: offered(text) for text in FOLLOWED})
+
+
+@pytest.mark.parametrize("text", LEFT)
+def test_where_a_text_cannot_be_followed_no_lines_are_offered(text):
+    assert offered(text) == ""
+
+
+@pytest.mark.parametrize("text", BOMBS)
+def test_what_would_never_end_or_fill_the_memory_is_left_at_once(text):
+    start = time.process_time()
+    offered(text)
+    assert time.process_time() - start < 1
+
+
+def test_lines_that_need_nothing_written_out_are_refused_as_they_are():
+    assert offered("L = np.sum(X @ W9)") == ""
+    assert written_out("L = np.sum(X @ W1)", SHAPES) == ""
+
+
+def renamed(code, names):
+    return re.sub(r"\b[A-Za-z_]\w*", lambda found: names.get(found[0], found[0]), code)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in PROGRAMS if not any(" for " in line for line in PROGRAMS[name]["lines"])]
+)
+def test_a_program_put_into_a_function_comes_out_as_it_was(name):
+    learnt, data = given_of(name)
+    p = program(PROGRAMS[name]["lines"], learnt, data)
+    body = "\n".join(f"    {line}" for line in PROGRAMS[name]["lines"])
+    shapes = {name: value.shape for name, value in (learnt | data).items()}
+    lines = written_out(f"def forward():\n{body}\n    return {p.loss_name}", shapes)
+    t, again = trace(p), trace(program(lines, learnt, data))
+    assert again[again.problem.loss_name] == t[p.loss_name]
+
+
+def test_random_programs_whose_names_are_used_again_keep_their_loss():
+    """Each value of a random program gets one of two names, so that nearly all of its lines give a name anew."""
+    tried = 0
+    for seed in range(count(2_000, 20)):
+        one = RandomProgram(seed)
+        given = {**one.parameters, **one.data}
+        short = {name: "ab"[at % 2] for at, (name, _) in enumerate(one.lines)}
+        means, text = dict[str, str](), ""
+        for name, code in one.lines:
+            used = [each for each in re.findall(r"\b[A-Za-z_]\w*", code) if each in short]
+            if any(means[short[each]] != each for each in used):
+                break  # it has another value by now
+            text += f"{short[name]} = {renamed(code, short)}\n"
+            means[short[name]] = name
+        if lines := written_out(text, {name: np.shape(value) for name, value in given.items()}):
+            tried += 1
+            in_python, offered = {"np": np, **given}, {"np": np, **given}
+            exec(text, in_python)
+            exec(lines, offered)
+            last, again = text.splitlines()[-1][0], lines.splitlines()[-1].partition(" = ")[0]
+            np.testing.assert_array_equal(in_python[last], offered[again])
+    assert tried > count(2_000, 20) / 2
+    print(f"{tried} random programs whose names are used again")  # noqa: T201
