@@ -137,6 +137,13 @@ h = h1 @ Wh
 h = h @ Wh
 L = np.sum(h + h1)
 ---
+W = X @ W1
+W = np.tanh(W)
+h1 = W @ W2
+h = h1 * 2
+h = h + h1
+L = np.sum(h)
+---
 class_scores = X @ W1
 names = ['Wx', 'Wy']
 reg = 0

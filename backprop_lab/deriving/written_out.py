@@ -59,9 +59,9 @@ class _Statements(Expressions):
         own = [name for name, _ in self.lines]
         taken = {*self.shapes, *(name for name in own if own.count(name) == 1)}
         for at, name in enumerate(own):
-            number = own[: at + 1].count(name)
-            numbered = (f"{name}{number}", f"{name}_{number}")[name[-1].isdigit() :]
-            yield name if own.count(name) == 1 else next(each for each in numbered if each not in taken)
+            numbered = {f"{name}{number}" for number in range(1, own.count(name) + 1)}
+            between = "_" if name[-1].isdigit() or numbered & taken else ""
+            yield name if own.count(name) == 1 else f"{name}{between}{own[: at + 1].count(name)}"
 
     def run(self, body: Sequence[ast.stmt], scopes: Sequence[Scope]) -> Any:
         """What the statements return, or NOTHING."""
