@@ -18,6 +18,7 @@ OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 OF_ANYTHING = ast.Add | ast.Eq | ast.NotEq | ast.Is | ast.IsNot
 MOST_TURNS, LARGEST, LONGEST, DEEPEST = 50, 10**6, 1_000, 10  # turns, whole numbers, texts and lists, calls in calls
+OF_ARRAYS = ("T", "mT", "shape", "size")
 PLACEHOLDER = re.compile(r"__(\d+)__")  # stands for the name of a line
 
 Scope = dict[str, Any]
@@ -87,10 +88,9 @@ class Expressions:
                 return next((scope[name] for scope in reversed(scopes) if name in scope), node)
             case ast.Attribute(holder, name):
                 of = self.value(holder, scopes)
-                is_given = (
-                    isinstance(of, ast.Name) and of.id not in (*self.shapes, "np", "math") and name in self.shapes
-                )
-                return ast.Name(name, ast.Load()) if is_given else ast.Attribute(as_code(of), name, ast.Load())
+                if self._is_nobodys(of) and name in self.shapes and name not in OF_ARRAYS:
+                    return ast.Name(name, ast.Load())
+                return ast.Attribute(as_code(of), name, ast.Load())
             case ast.Subscript(holder, at):
                 return self._part(self.value(holder, scopes), self.value(at, scopes))
             case ast.Slice(lower, upper, step):
@@ -204,7 +204,7 @@ class Expressions:
                 yield from self._each(value, loops[1:], within)
 
     def _part(self, of: Any, at: Any) -> Any:
-        """An entry of a list or dictionary; of what nobody gave, as `params["W1"]` and `W[1]`, what is called so."""
+        """An entry of a list or dictionary, or of an array; of nobody's, as `params["W1"]` or `W[1]`, what is meant."""
         if isinstance(of, list | tuple | dict):
             if isinstance(at, ast.Slice):
                 at = slice(*(end and self._whole(end) for end in (at.lower, at.upper, at.step)))
@@ -212,12 +212,16 @@ class Expressions:
                 return of[at]
             except (KeyError, IndexError, TypeError):
                 raise UnclearError from None
-        if isinstance(of, ast.Name) and of.id not in self.shapes and not PLACEHOLDER.fullmatch(of.id):
+        if self._is_nobodys(of):
             meant = at if isinstance(at, str) else f"{of.id}{at}"
             if meant not in self.shapes:
                 raise UnclearError
             return ast.Name(meant, ast.Load())
         return ast.Subscript(as_code(of), as_code(at), ast.Load())
+
+    def _is_nobodys(self, of: Any) -> bool:
+        """Whether a name stands for nothing here, such as `params`, which holds what is given under other names."""
+        return isinstance(of, ast.Name) and of.id not in (*self.shapes, "np", "math") and not PLACEHOLDER.match(of.id)
 
     def _key(self, part: ast.expr | None, scopes: Sequence[Scope]) -> str | int:
         """What a key of a dictionary, or a part of a text, gives: a text or a whole number."""

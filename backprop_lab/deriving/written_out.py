@@ -141,13 +141,15 @@ class _Statements(Expressions):
 
     def _check_alone(self, value: Any) -> None:
         """Raise UnclearError for an array that something else has a part in, and that would change with it."""
-        if isinstance(value, ast.Name) and not self._is_number(value):
-            line = PLACEHOLDER.fullmatch(value.id)
-            if not line or not _is_new(self.lines[int(line[1])][1]) or [*_names_in(self.scopes)].count(value.id) > 1:
+        if not isinstance(value, ast.expr) or self._is_number(value):
+            return
+        name = ast.unparse(value)
+        line = PLACEHOLDER.fullmatch(name)
+        if not _is_new(self.lines[int(line[1])][1] if line else value) or [*_names_in(self.scopes)].count(name) > 1:
+            raise UnclearError
+        for _, other in self.lines:
+            if not _is_new(other) and name in map(ast.unparse, ast.walk(other)):
                 raise UnclearError
-            for _, other in self.lines:
-                if not _is_new(other) and value.id in map(ast.unparse, ast.walk(other)):
-                    raise UnclearError
 
     def _is_number(self, value: ast.expr) -> bool:
         """Whether a value is one number, which nothing changes in place."""
