@@ -378,3 +378,17 @@ def test_of_random_texts_the_lines_that_are_offered_give_the_loss_that_python_gi
             np.testing.assert_array_equal(loss, names["L"], err_msg=f"{seed}:\n{text}")
     assert offers > ran / 3
     print(f"lines are offered for {offers} of {ran} random texts")  # noqa: T201
+
+
+def test_whatever_is_typed_lines_are_offered_or_none():
+    """Texts with a few characters or words put in or taken out."""
+    rng, offers = np.random.default_rng(0), 0
+    words = [*"()[]{}.,:;=+-*/@%&|~<>!'\"\\ \n\t#0129ejxwvT_", "np.", "[None]", "len(", "range(", "zip(", "enumerate("]
+    words += ["lambda", " for ", " if ", "...", "1j", "[-1]", "None", "**", "h", "A", "'a'", ", 1"]
+    for _ in range(count(40_000, 40)):
+        text = rng.choice(FOLLOWED + LEFT)
+        for _ in range(rng.integers(1, 4)):
+            at = rng.integers(len(text))
+            text = text[:at] + words[rng.integers(len(words))] + text[at + rng.integers(0, 3) :]
+        offers += bool(written_out(text, SHAPES))
+    assert offers > count(40_000, 40) / 50

@@ -139,9 +139,11 @@ class Expressions:
             found = OPERATORS[type(op)](left, right)
         except (TypeError, ZeroDivisionError):
             raise UnclearError from None
-        if abs(found) > LARGEST if isinstance(found, int) else len(found) > LONGEST:
-            raise UnclearError
-        return found
+        if (isinstance(found, int) and abs(found) <= LARGEST) or (
+            isinstance(found, str | list | tuple) and len(found) <= LONGEST
+        ):
+            return found
+        raise UnclearError
 
     def call(self, function: Function, given: Sequence[Any], named: Mapping[str, Any]) -> Any:
         """What a function of the text returns. An argument that it uses several times has a line."""
@@ -169,7 +171,7 @@ class Expressions:
         if isinstance(function, Function):
             return self.call(function, given, named)
         match function, given:
-            case ast.Name("range"), [_, *_]:
+            case ast.Name("range"), [_] | [_, _] | [_, _, _]:
                 numbers = range(*map(self._whole, given))
                 if not 0 < len(numbers) <= MOST_TURNS:
                     raise UnclearError
@@ -178,7 +180,7 @@ class Expressions:
                 return len(held)
             case ast.Name("zip"), _:
                 return [*zip(*map(self._listed, given), strict=False)]
-            case ast.Name("enumerate"), [held, *start]:
+            case ast.Name("enumerate"), [held, *start] if len(start) < 2:
                 return [*enumerate(self._listed(held), *map(self._whole, start))]
             case ast.Name("reversed"), [held]:
                 return self._listed(held)[::-1]
@@ -250,7 +252,7 @@ class Expressions:
                 return self.shapes[name][0]
             case ast.Subscript(ast.Attribute(ast.Name(name), "shape"), at) if name in self.shapes:
                 return int(self._part([*self.shapes[name]], self._whole(at)))
-            case ast.BinOp(left, op, right):
+            case ast.BinOp(left, op, right) if type(op) in OPERATORS:
                 return int(self.joined(op, self._whole(left), self._whole(right)))
         raise UnclearError
 

@@ -71,6 +71,13 @@ def source_of(text: str | Iterable[str]) -> str:
     return TYPED_MINUS.sub(lambda found: "-" if found[0] == "\N{MINUS SIGN}" else found[0], text)
 
 
+def statements_of(text: str) -> list[ast.stmt]:
+    """Those of a text, without what Python warns of. Raises SyntaxError, ValueError and more for what is no Python."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text).body
+
+
 def lines_in(text: str | Iterable[str]) -> list[Line]:
     """The lines of a text, "name = expression" each. Raises ValueError, with the line, for anything else."""
     text = source_of(text)
@@ -78,9 +85,7 @@ def lines_in(text: str | Iterable[str]) -> list[Line]:
     if len(rows) > MOST_LINES or any(len(row) > LONGEST_LINE for row in rows):
         raise ValueError(f"a program has at most {MOST_LINES} lines of at most {LONGEST_LINE} characters")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            body = ast.parse(text).body
+        body = statements_of(text)
     except SyntaxError as error:
         at = min(error.lineno or 1, len(rows)) - 1
         raise ValueError(f"line {at + 1}, `{rows[at].strip()}`, is not Python: {error.msg}") from None

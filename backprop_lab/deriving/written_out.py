@@ -10,7 +10,7 @@ from typing import Any
 
 from backprop_lab.deriving.calls import REDUCTIONS, TAKES
 from backprop_lab.deriving.expressions import PLACEHOLDER, Expressions, Function, Scope, UnclearError, as_code, one_of
-from backprop_lab.deriving.text import lines_in, source_of
+from backprop_lab.deriving.text import lines_in, source_of, statements_of
 
 MOST_STEPS, MOST_LINES = 5_000, 120
 NEW = (*(TAKES.keys() - {"reshape", "transpose", "swapaxes", "einsum"}), "copy")  # what gives an array of its own
@@ -43,7 +43,7 @@ class _Statements(Expressions):
         if PLACEHOLDER.search(text):
             raise UnclearError
         outermost = self.scopes[0]
-        result = self.run(ast.parse(text).body, (outermost,))
+        result = self.run(statements_of(text), (outermost,))
         functions = [each for each in outermost.values() if isinstance(each, Function)]
         if not self.lines and functions:  # the forward pass is a function, which nobody calls
             asked = functions[-1].arguments
