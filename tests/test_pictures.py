@@ -65,7 +65,6 @@ def test_the_words_above_a_narrow_board_lie_beside_or_below_each_other(optimizer
             stepper.next()
             board = board_of(stepper.place, stepper.losses)
             figure = poster(board, head(stepper.place, stepper.losses, board))
-            figure.canvas.draw()
             above = [text for text in board.axes.texts if text.get_position()[1] < 0 and text.get_text()]
             boxes = np.array([text.get_window_extent().extents for text in above]) / figure.dpi * 100
             assert (boxes[:, [0, 2]] > 0).all(), step.name

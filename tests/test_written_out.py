@@ -16,6 +16,7 @@ from backprop_lab.deriving.written_out import written_out
 PARAMETERS = {
     "Wx": (3, 4), "Wh": (4, 4), "bh": (4,), "Wy": (4, 2), "c": (1, 2), "W1": (3, 4), "b1": (1, 4), "W2": (4, 4),
     "b2": (1, 4), "W3": (4, 2), "b3": (1, 2), "scale": (),
+    "V": (7, 4), "V2": (8, 2), "Ws": (2, 3, 4),
 }  # fmt: skip
 DATA = {"x": (3, 5, 3), "h0": (5, 4), "X": (5, 3), "y": (5, 2), "ys": (3, 5, 2), "image": (4, 4), "kernel": (2, 2)}
 EACH = np.random.default_rng(0)
@@ -149,6 +150,35 @@ h1 = W @ W2
 h = h1 * 2
 h = h + h1
 L = np.sum(h)
+---
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+def step(x, h, c):
+    z = np.concatenate([h, x], axis=1)
+    forget, keep = sigmoid(z @ V), sigmoid(z @ V + bh)
+    c = forget * c + keep * np.tanh(z @ V)
+    return np.tanh(c), c
+
+h, c = h0, h0
+for t in range(x.shape[0]):
+    h, c = step(x[t], h, c)
+loss = np.mean((h @ Wy - y)**2)
+---
+def softmax(z):
+    e = np.exp(z - np.max(z, axis=-1, keepdims=True))
+    return e / np.sum(e, axis=-1, keepdims=True)
+
+def attention(Q, K, values):
+    '''Of one head.'''
+    scores = Q @ K.T / np.sqrt(K.shape[-1])
+    return softmax(scores) @ values
+
+heads = []
+for i in range(2):
+    heads.append(attention(X @ Ws[i], X @ W1, X @ Ws[1 - i]))
+out = np.concatenate(heads, axis=-1) @ V2
+L = np.sum((out - y)**2)
 ---
 class_scores = X @ W1
 names = ['Wx', 'Wy']

@@ -32,6 +32,7 @@ class UnclearError(Exception):
 class Function:
     """A function of the text, and the scopes around it."""
 
+    name: str
     arguments: ast.arguments
     body: Sequence[ast.stmt]
     around: Sequence[Scope]
@@ -45,6 +46,7 @@ class Expressions:
         self.shapes = shapes
         self.lines: list[tuple[str, ast.expr]] = []  # each with the name that it had, which may come again
         self.scopes: list[Scope] = [{}]  # the outermost, and those of calls that have not returned
+        self.results: dict[ast.expr, str] = {}  # of calls, with the name of the function, as long as they have no line
 
     def run(self, body: Sequence[ast.stmt], scopes: Sequence[Scope]) -> Any:
         """What statements return."""
@@ -64,6 +66,23 @@ class Expressions:
             return value
         self.lines.append((name if name.isidentifier() else "H", value))
         return ast.Name(f"__{len(self.lines) - 1}__", ast.Load())
+
+    def code(self, value: Any) -> ast.expr:
+        """A value as it is written in a larger expression. Raises UnclearError where it cannot stand there."""
+        match value:
+            case ast.expr() if value in self.results:
+                return self.code(self.named(value, self.results.pop(value)))
+            case ast.expr():
+                return value
+            case int() | float() if value < 0:
+                return ast.UnaryOp(ast.USub(), ast.Constant(-value))
+            case int() | float() | str() | None | EllipsisType():
+                return ast.Constant(value)
+            case list():
+                return ast.List([*map(self.code, value)], ast.Load())
+            case tuple():
+                return ast.Tuple([*map(self.code, value)], ast.Load())
+        raise UnclearError
 
     def is_true(self, test: ast.expr, scopes: Sequence[Scope]) -> bool:
         """Raises UnclearError where that hangs on arrays."""
@@ -90,11 +109,11 @@ class Expressions:
                 of = self.value(holder, scopes)
                 if self._is_nobodys(of) and name in self.shapes and name not in OF_ARRAYS:
                     return ast.Name(name, ast.Load())
-                return ast.Attribute(as_code(of), name, ast.Load())
+                return ast.Attribute(self.code(of), name, ast.Load())
             case ast.Subscript(holder, at):
                 return self._part(self.value(holder, scopes), self.value(at, scopes))
             case ast.Slice(lower, upper, step):
-                return ast.Slice(*(end and as_code(self.value(end, scopes)) for end in (lower, upper, step)))
+                return ast.Slice(*(end and self.code(self.value(end, scopes)) for end in (lower, upper, step)))
             case ast.Tuple(parts):
                 return tuple(self.value(each, scopes) for each in parts)
             case ast.List(parts):
@@ -108,7 +127,7 @@ class Expressions:
                 value = self.value(inner, scopes)
                 if isinstance(op, ast.USub | ast.Not) and isinstance(value, int | float):
                     return -value if isinstance(op, ast.USub) else not value
-                return ast.UnaryOp(op, as_code(value))
+                return ast.UnaryOp(op, self.code(value))
             case ast.IfExp(test, body, otherwise):
                 return self.value(body if self.is_true(test, scopes) else otherwise, scopes)
             case ast.ListComp(value, loops) | ast.GeneratorExp(value, loops):
@@ -117,7 +136,7 @@ class Expressions:
                 written = (each.value if isinstance(each, ast.FormattedValue) else each for each in parts)
                 return "".join(str(self._key(each, scopes)) for each in written)
             case ast.Lambda(arguments, inner):
-                return Function(arguments, [ast.Return(inner)], scopes)
+                return Function("", arguments, [ast.Return(inner)], scopes)
             case ast.Call(_, arguments, keywords) if all(each.arg for each in keywords):
                 given = [self.value(each, scopes) for each in arguments]
                 return self._called(node, given, {str(k.arg): self.value(k.value, scopes) for k in keywords}, scopes)
@@ -129,8 +148,8 @@ class Expressions:
             if isinstance(op, ast.Add) and isinstance(left, int | float) and not left:  # a sum that begins with 0
                 return right
             if isinstance(op, ast.cmpop):
-                return ast.Compare(as_code(left), [op], [as_code(right)])
-            return ast.BinOp(as_code(left), op, as_code(right))  # type: ignore[arg-type]
+                return ast.Compare(self.code(left), [op], [self.code(right)])
+            return ast.BinOp(self.code(left), op, self.code(right))  # type: ignore[arg-type]
         are_whole = isinstance(left, int) and isinstance(right, int)
         repeats = isinstance(op, ast.Mult) and isinstance(left, list) and isinstance(right, int) and right < LONGEST
         if not (are_whole or repeats or isinstance(op, OF_ANYTHING)):
@@ -146,7 +165,7 @@ class Expressions:
         raise UnclearError
 
     def call(self, function: Function, given: Sequence[Any], named: Mapping[str, Any]) -> Any:
-        """What a function of the text returns. An argument that it uses several times has a line."""
+        """What a function of the text returns. Its arguments have lines, but for those that a short one uses once."""
         asked = function.arguments
         names = [each.arg for each in (*asked.posonlyargs, *asked.args)]
         defaults = zip(names[len(names) - len(asked.defaults) :], asked.defaults, strict=True)
@@ -155,11 +174,15 @@ class Expressions:
         is_plain = not (asked.vararg or asked.kwonlyargs or asked.kwarg)
         if not is_plain or values.keys() != {*names} or len(given) > len(names) or len(self.scopes) > DEEPEST:
             raise UnclearError
+        is_short = isinstance(function.body[0], ast.Return)
         used = [each.id for line in function.body for each in ast.walk(line) if isinstance(each, ast.Name)]
-        inner = {name: self.named(value, name) if used.count(name) > 1 else value for name, value in values.items()}
+        in_place = {name for name in names if is_short and used.count(name) < 2}
+        inner = {name: value if name in in_place else self.named(value, name) for name, value in values.items()}
         self.scopes.append(inner)
         result = self.run(function.body, (*function.around, inner))
         self.scopes.pop()
+        if isinstance(result, ast.expr) and not isinstance(result, ast.Name) and not is_short:
+            self.results[result] = function.name
         return result
 
     def _called(self, node: ast.Call, given: list[Any], named: dict[str, Any], scopes: Sequence[Scope]) -> Any:
@@ -193,8 +216,8 @@ class Expressions:
                 return total
             case ast.Name("str"), [str() | int() as value]:
                 return str(value)
-        keywords = [ast.keyword(name, as_code(value)) for name, value in named.items()]
-        return ast.Call(as_code(function), [*map(as_code, given)], keywords)
+        keywords = [ast.keyword(name, self.code(value)) for name, value in named.items()]
+        return ast.Call(self.code(function), [*map(self.code, given)], keywords)
 
     def _each(self, value: ast.expr, loops: Sequence[ast.comprehension], scopes: Sequence[Scope]) -> Iterator[Any]:
         if not loops:
@@ -219,7 +242,7 @@ class Expressions:
             if meant not in self.shapes:
                 raise UnclearError
             return ast.Name(meant, ast.Load())
-        return ast.Subscript(as_code(of), as_code(at), ast.Load())
+        return ast.Subscript(self.code(of), self.code(at), ast.Load())
 
     def _is_nobodys(self, of: Any) -> bool:
         """Whether a name stands for nothing here, such as `params`, which holds what is given under other names."""
@@ -255,22 +278,6 @@ class Expressions:
             case ast.BinOp(left, op, right) if type(op) in OPERATORS:
                 return int(self.joined(op, self._whole(left), self._whole(right)))
         raise UnclearError
-
-
-def as_code(value: Any) -> ast.expr:
-    """A value as it is written in a line. Raises UnclearError where it cannot stand there."""
-    match value:
-        case ast.expr():
-            return value
-        case int() | float() if value < 0:
-            return ast.UnaryOp(ast.USub(), ast.Constant(-value))
-        case int() | float() | str() | None | EllipsisType():
-            return ast.Constant(value)
-        case list():
-            return ast.List([*map(as_code, value)], ast.Load())
-        case tuple():
-            return ast.Tuple([*map(as_code, value)], ast.Load())
-    raise UnclearError
 
 
 def one_of(name: str) -> str:

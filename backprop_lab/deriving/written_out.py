@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from backprop_lab.deriving.calls import REDUCTIONS, TAKES
-from backprop_lab.deriving.expressions import PLACEHOLDER, Expressions, Function, Scope, UnclearError, as_code, one_of
+from backprop_lab.deriving.expressions import PLACEHOLDER, Expressions, Function, Scope, UnclearError, one_of
 from backprop_lab.deriving.text import lines_in, source_of, statements_of
 
 MOST_STEPS, MOST_LINES = 5_000, 120
@@ -85,7 +85,7 @@ class _Statements(Expressions):
                     raise UnclearError
                 held.append(self.named(self.value(value, scopes), one_of(ast.unparse(holder))))
             case ast.FunctionDef(name, arguments, body):
-                scopes[-1][name] = Function(arguments, body, scopes)
+                scopes[-1][name] = Function(name, arguments, body, scopes)
             case ast.Assign(targets, value):
                 found = self.value(value, scopes)
                 for target in targets:
@@ -127,7 +127,7 @@ class _Statements(Expressions):
                 if isinstance(key, ast.Compare):  # H[H < 0] = 0
                     self._check_alone(held)
                     where = ast.Attribute(ast.Name("np", ast.Load()), "where", ast.Load())
-                    self.assign(holder, ast.Call(where, [key, as_code(value), as_code(held)], []), scopes)
+                    self.assign(holder, ast.Call(where, [key, self.code(value), self.code(held)], []), scopes)
                 elif not isinstance(held, list | dict) or not isinstance(key, int | str):
                     raise UnclearError
                 else:
