@@ -862,6 +862,22 @@ def test_a_function_of_math_stays_one_so_that_float32_stays_float32(size):
     assert {str(values[line.name].dtype) for line in found.lines} == {"float32"}
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "L = 0 * np.sum(X @ W) + np.sum(X @ W)",
+        "L = np.sum(X @ W) * 0",
+        "H = W.reshape(-1) * 0\nL = np.sum(H) + np.sum(W**2)",
+        "H = (X @ W) * 0\nA = np.concatenate([H, X], axis=1)\nL = np.sum(A[:, 1:] * 0) + np.sum(W[0])",
+        "L = np.sum((X @ W)[:, :2] * 0.0) + np.sum(W.T * 0)",
+        "h = np.tanh(W) * 0\nL = np.sum(np.einsum('ij,jk->ik', X, h)) + np.sum(np.stack([W * 0, W])[1])",
+    ],
+)
+def test_what_is_multiplied_by_0_has_a_gradient_of_0(lines):
+    parameters, data = numbers(W=(3, 3)), numbers(1, X=(4, 3))
+    assert_right(derive(lines, parameters, data), parameters, data)
+
+
 def test_random_programs_in_odd_shapes_have_right_gradients():
     tried, refused, gradients = count(50_000, 100), 0, 0
     for seed in (13_314, *range(1, tried)):  # in that one a part of dP0 is a sum, and there is a P0_sum

@@ -119,7 +119,7 @@ class Structure:
         """A gradient as a number, sizes among its factors, and a node in the shape of the node that it is of."""
         terms = self.settled(node, grad)
         number = UNIT
-        if len(terms) == 1:
+        if len(terms) == 1 and terms[0].number:
             fixed = {each: power for each, power in terms[0].powers.items() if each.is_fixed}
             number = Term(terms[0].number, fixed if len(fixed) < len(terms[0].powers) else {})
         terms = [term.times(number, -1) for term in terms]
