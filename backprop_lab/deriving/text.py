@@ -78,6 +78,12 @@ def statements_of(text: str) -> list[ast.stmt]:
         return ast.parse(text).body
 
 
+def code_of(tree: ast.expr) -> str:
+    """An expression as a person writes it."""
+    code = ast.unparse(_Bracketed().visit(deepcopy(tree))).replace(" ** ", "**")
+    return re.sub(r"(?<=\de-)0(?=\d)", "", code)
+
+
 def lines_in(text: str | Iterable[str]) -> list[Line]:
     """The lines of a text, "name = expression" each. Raises ValueError, with the line, for anything else."""
     text = source_of(text)

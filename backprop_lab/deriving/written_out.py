@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from backprop_lab.deriving.calls import REDUCTIONS, TAKES
-from backprop_lab.deriving.expressions import PLACEHOLDER, Expressions, Function, Scope, UnclearError, one_of
-from backprop_lab.deriving.text import lines_in, source_of, statements_of
+from backprop_lab.deriving.expressions import Expressions
+from backprop_lab.deriving.text import code_of, lines_in, source_of, statements_of
+from backprop_lab.deriving.values import MOST_TURNS, PLACEHOLDER, Scope, UnclearError, one_of
 
+BREAK, CONTINUE = object(), object()
 MOST_STEPS, MOST_LINES = 5_000, 120
 NEW = (*(TAKES.keys() - {"reshape", "transpose", "swapaxes", "einsum"}), "copy")  # what gives an array of its own
 NOTHING = object()
@@ -42,26 +44,55 @@ class _Statements(Expressions):
     def lines_of(self, text: str) -> str:
         if PLACEHOLDER.search(text):
             raise UnclearError
-        outermost = self.scopes[0]
-        result = self.run(statements_of(text), (outermost,))
-        functions = [each for each in outermost.values() if isinstance(each, Function)]
-        if not self.lines and functions:  # the forward pass is a function, which nobody calls
-            asked = functions[-1].arguments
-            names = [each.arg for each in asked.args[: len(asked.args) - len(asked.defaults)]]
-            result = self.call(functions[-1], [ast.Name(name, ast.Load()) for name in names], {})
-        self.named(result[0] if isinstance(result, tuple) and result else result, "L")  # the loss comes first
-        names = [*self._names()]
-        lines = (PLACEHOLDER.sub(lambda found: names[int(found[1])], ast.unparse(line)) for _, line in self.lines)
-        return "\n".join(f"{name} = {line.replace(' ** ', '**')}" for name, line in zip(names, lines, strict=True))
+        body, outermost = statements_of(text) or [ast.Pass()], self.scopes[0]
+        result = self.run(body, (outermost,))
+        if isinstance(body[-1], ast.FunctionDef):  # the forward pass is a function, which nobody calls
+            function = outermost[body[-1].name]
+            asks = [name for name in function.asks if name in self.shapes or name not in function.usual]
+            result = self.call(function, [], {name: ast.Name(name, ast.Load()) for name in asks})
+        end = body[-1]
+        while isinstance(end, ast.For | ast.While | ast.If):
+            end = end.body[-1]
+        match end:
+            case ast.Assign([ast.Name(name)]) | ast.AugAssign(ast.Name(name)) if result is NOTHING:
+                result = outermost.get(name)
+        last = self._loss_of(result)
+        order = [*sorted(self._needed(last) - {last}), last]
+        names = dict(zip(order, self._names([self.lines[at][0] for at in order]), strict=True))
+        lines = (f"{names[at]} = {code_of(self.lines[at][1])}" for at in order)
+        return PLACEHOLDER.sub(lambda found: names[int(found[1])], "\n".join(lines))
 
-    def _names(self) -> Iterator[str]:
-        """A name for each line: its own, with a number where several have it."""
-        own = [name for name, _ in self.lines]
+    def _loss_of(self, result: Any) -> int:
+        """Which line is the loss: what is returned, the first number of several; or the last one."""
+        if result is NOTHING and self.lines:
+            return len(self.lines) - 1
+        several = result if isinstance(result, tuple) else (result,)
+        numbers = [each for each in several if isinstance(each, ast.expr) and self._is_number(each)]
+        loss = next(iter(numbers if len(several) > 1 else several), None)
+        if not isinstance(loss, ast.expr):
+            raise UnclearError
+        line = PLACEHOLDER.fullmatch(ast.unparse(self.named(loss, "L")))
+        if not line:
+            raise UnclearError
+        return int(line[1])
+
+    def _needed(self, last: int) -> set[int]:
+        """The lines that the loss needs, and those that say what something is in the next step."""
+        new = [at for at, (name, _) in enumerate(self.lines) if name.endswith("_new")]
+        needed, ahead = set[int](), [last, *new]
+        while ahead:
+            needed.add(at := ahead.pop())
+            ahead += {int(number) for number in PLACEHOLDER.findall(ast.unparse(self.lines[at][1]))} - needed
+        return needed
+
+    def _names(self, own: Sequence[str]) -> Iterator[str]:
+        """A name for each line: its own, with a number where several have it, or where it is given."""
         taken = {*self.shapes, *(name for name in own if own.count(name) == 1)}
         for at, name in enumerate(own):
             numbered = {f"{name}{number}" for number in range(1, own.count(name) + 1)}
             between = "_" if name[-1].isdigit() or numbered & taken else ""
-            yield name if own.count(name) == 1 else f"{name}{between}{own[: at + 1].count(name)}"
+            is_alone = own.count(name) == 1 and name not in self.shapes
+            yield name if is_alone else f"{name}{between}{own[: at + 1].count(name)}"
 
     def run(self, body: Sequence[ast.stmt], scopes: Sequence[Scope]) -> Any:
         """What the statements return, or NOTHING."""
@@ -75,6 +106,8 @@ class _Statements(Expressions):
 
     def _statement(self, statement: ast.stmt, scopes: Sequence[Scope]) -> Any:
         match statement:
+            case ast.Import([ast.alias("numpy", name)]):
+                scopes[-1][name or "numpy"] = ast.Name("np", ast.Load())
             case ast.Import() | ast.ImportFrom() | ast.Pass() | ast.Assert() | ast.Expr(ast.Constant()):
                 pass
             case ast.Expr(ast.Call(ast.Name("print"))):
@@ -85,28 +118,52 @@ class _Statements(Expressions):
                     raise UnclearError
                 held.append(self.named(self.value(value, scopes), one_of(ast.unparse(holder))))
             case ast.FunctionDef(name, arguments, body):
-                scopes[-1][name] = Function(name, arguments, body, scopes)
+                scopes[-1][name] = self.function(name, arguments, body, scopes)
             case ast.Assign(targets, value):
                 found = self.value(value, scopes)
                 for target in targets:
                     self.assign(target, found, scopes)
+                    found = self.value(target, scopes) if isinstance(target, ast.Name) else found
             case ast.AnnAssign(target, _, ast.expr() as value):
                 self.assign(target, self.value(value, scopes), scopes)
             case ast.AugAssign(target, op, value):
-                old = self.value(target, scopes)
-                self._check_alone(old)
-                self.assign(target, self.joined(op, old, self.value(value, scopes)), scopes)
-            case ast.For(target, over, body, []):
-                for turn in self.turns(over, scopes):
-                    self.assign(target, turn, scopes, in_a_line=False)
-                    if (result := self.run(body, scopes)) is not NOTHING:
-                        return result
+                old, new = self.value(target, scopes), self.value(value, scopes)
+                self._check_alone(old, target, scopes)
+                if isinstance(old, list):
+                    raise UnclearError
+                self.assign(target, self.joined(op, old, new), scopes)
+            case ast.For(_, _, _, []) | ast.While(_, _, []):
+                return self._loop(statement, scopes)
+            case ast.Break() | ast.Continue():
+                return BREAK if isinstance(statement, ast.Break) else CONTINUE
             case ast.If(test, body, otherwise):
                 return self.run(body if self.is_true(test, scopes) else otherwise, scopes)
             case ast.Return(value):
                 return value and self.value(value, scopes)
             case _:
                 raise UnclearError
+        return NOTHING
+
+    def _loop(self, loop: ast.For | ast.While, scopes: Sequence[Scope]) -> Any:
+        turns: Any = [None] * MOST_TURNS if isinstance(loop, ast.While) else self.value(loop.iter, scopes)
+        ahead = self.turns(turns)
+        self.scopes.append({"": [*ahead]})
+        for turn in ahead:
+            if isinstance(loop, ast.For):
+                self.assign(loop.target, turn, scopes, in_a_line=False)
+            elif not self.is_true(loop.test, scopes):
+                break
+            result = self.run(loop.body, scopes)
+            if isinstance(turns, list | dict) and len(turns) != len(ahead):
+                raise UnclearError  # it has grown on the way
+            if result is BREAK:
+                break
+            if result is not NOTHING and result is not CONTINUE:
+                return result
+        else:
+            if isinstance(loop, ast.While):
+                raise UnclearError
+        self.scopes.pop()
         return NOTHING
 
     def assign(self, target: ast.expr, value: Any, scopes: Sequence[Scope], in_a_line: bool = True) -> None:
@@ -125,7 +182,10 @@ class _Statements(Expressions):
             case ast.Subscript(holder, at):
                 held, key = self.value(holder, scopes), self.value(at, scopes)
                 if isinstance(key, ast.Compare):  # H[H < 0] = 0
-                    self._check_alone(held)
+                    self._check_alone(held, holder, scopes)
+                    is_own = ast.unparse(key.left) == ast.unparse(self.code(held))
+                    if not is_own or not isinstance(value, int) or not isinstance(key.comparators[0], ast.Constant):
+                        raise UnclearError
                     where = ast.Attribute(ast.Name("np", ast.Load()), "where", ast.Load())
                     self.assign(holder, ast.Call(where, [key, self.code(value), self.code(held)], []), scopes)
                 elif not isinstance(held, list | dict) or not isinstance(key, int | str):
@@ -139,8 +199,10 @@ class _Statements(Expressions):
             case _:
                 raise UnclearError
 
-    def _check_alone(self, value: Any) -> None:
+    def _check_alone(self, value: Any, target: ast.expr, scopes: Sequence[Scope]) -> None:
         """Raise UnclearError for an array that something else has a part in, and that would change with it."""
+        if isinstance(target, ast.Name) and target.id not in scopes[-1]:
+            raise UnclearError  # it is of another scope
         if not isinstance(value, ast.expr) or self._is_number(value):
             return
         name = ast.unparse(value)
@@ -174,8 +236,8 @@ def _is_new(line: ast.expr) -> bool:
 
 def _names_in(held: Any) -> Iterator[str]:
     """The names of lines that a value has in it."""
-    if isinstance(held, ast.Name):
-        yield held.id
+    if isinstance(held, ast.expr):
+        yield from (each.id for each in ast.walk(held) if isinstance(each, ast.Name))
     elif isinstance(held, list | tuple | dict):
         for each in held.values() if isinstance(held, dict) else held:
             yield from _names_in(each)

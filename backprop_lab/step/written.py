@@ -50,7 +50,12 @@ def written_for(
         derivation = derive(text, parameters, data, wanted)
     except ValueError as error:
         if instead := written_out(text, {name: value.shape for name, value in (*data.items(), *parameters.items())}):
-            raise ValueError(f"{error}. Written out, your lines are:\n\n{instead}") from None
+            said = f"{error}. Written out, your lines are:\n\n{instead}"
+            try:
+                derive(instead, parameters, data)
+            except ValueError as next_one:
+                said += f"\n\nIn these, {next_one}"
+            raise ValueError(said) from None
         raise
     own: dict[str, str] = {}
     if backward is not None:
