@@ -19,6 +19,7 @@ JOINING = {
 }  # fmt: skip
 ROUNDABOUT = re.compile(rf"\b({'|'.join(JOINING)}|negative|logical_not|transpose|range)\(")
 TYPED_MINUS = re.compile(r"#[^\r\n]*|\N{MINUS SIGN}")  # copied from a page; a comment stays as it is
+ROW = "\r\n|\r|\n"  # what Python parts lines at
 MOST_LINES, LONGEST_LINE, DEEPEST = 400, 1000, 100
 
 
@@ -87,7 +88,7 @@ def code_of(tree: ast.expr) -> str:
 def lines_in(text: str | Iterable[str]) -> list[Line]:
     """The lines of a text, "name = expression" each. Raises ValueError, with the line, for anything else."""
     text = source_of(text)
-    rows = re.split("\r\n|\r|\n", text)  # as Python does
+    rows = re.split(ROW, text)
     if len(rows) > MOST_LINES or any(len(row) > LONGEST_LINE for row in rows):
         raise ValueError(f"a program has at most {MOST_LINES} lines of at most {LONGEST_LINE} characters")
     try:

@@ -27,7 +27,9 @@ Scope = dict[str, Any]
 
 
 class UnclearError(Exception):
-    """The text has something that is not followed."""
+    """The text has something that is not followed, in the line of that number, if it is known."""
+
+    line = 0
 
 
 class Once(list[Any]):

@@ -5,12 +5,16 @@ as Python would, on names in place of arrays, and each value that gets a name on
 """
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from backprop_lab.deriving.calls import REDUCTIONS, TAKES
 from backprop_lab.deriving.expressions import Expressions
-from backprop_lab.deriving.text import code_of, lines_in, source_of, statements_of
+from backprop_lab.deriving.program import derive
+from backprop_lab.deriving.text import ROW, code_of, lines_in, source_of, statements_of
 from backprop_lab.deriving.values import MOST_TURNS, PLACEHOLDER, Scope, UnclearError, one_of
 
 BREAK, CONTINUE = object(), object()
@@ -19,10 +23,34 @@ NEW = (*(TAKES.keys() - {"reshape", "transpose", "swapaxes", "einsum"}), "copy")
 NOTHING = object()
 
 
-def written_out(text: Any, shapes: Mapping[str, tuple[int, ...]]) -> str:
-    """The lines of a forward pass that is none yet, as a text; "" where it is one, and where it cannot be followed.
+def with_lines_instead(
+    refused: ValueError, text: Any, parameters: Mapping[str, Any], data: Mapping[str, Any]
+) -> ValueError:
+    """Why a text is refused, with the lines that it comes to, ready to be handed in, or which of its own stops that."""
+    shapes = {name: np.shape(value) for name, value in (*data.items(), *parameters.items())}
+    try:
+        lines = written_out(text, shapes)
+    except UnclearError as unclear:
+        at = (
+            f"line {unclear.line}, `{re.split(ROW, source_of(text))[unclear.line - 1].strip()}`" if unclear.line else ""
+        )
+        if at in str(refused):
+            return refused
+        return ValueError(f"{refused}. Your lines could not be written out for you because of {at}")
+    if not lines:
+        return refused
+    said = f"{refused}. Written out, your lines are:\n\n{lines}"
+    try:
+        derive(lines, parameters, data)
+    except ValueError as other:
+        said += f"\n\nIn these, {other}"
+    return ValueError(said)
 
-    `shapes` are those of what is given, by name.
+
+def written_out(text: Any, shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """The lines of a forward pass that is none yet, as a text; "" where it is one.
+
+    `shapes` are those of what is given, by name. Raises UnclearError where the text cannot be followed.
     """
     try:
         lines_in(text)
@@ -30,8 +58,8 @@ def written_out(text: Any, shapes: Mapping[str, tuple[int, ...]]) -> str:
         try:
             lines = _Statements(shapes).lines_of(source_of(text))
             lines_in(lines)
-        except (UnclearError, SyntaxError, ValueError, RecursionError, MemoryError):
-            return ""
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            raise UnclearError from None
         return lines
     return ""
 
@@ -100,7 +128,12 @@ class _Statements(Expressions):
             self.steps += 1
             if self.steps > MOST_STEPS or len(self.lines) > MOST_LINES:
                 raise UnclearError
-            if (result := self._statement(statement, scopes)) is not NOTHING:
+            try:
+                result = self._statement(statement, scopes)
+            except UnclearError as unclear:
+                unclear.line = unclear.line or statement.lineno
+                raise
+            if result is not NOTHING:
                 return result
         return NOTHING
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop_lab.deriving.program import Derivation, derive, line_of, read_lines, rows_add_up
 from backprop_lab.deriving.program import OwnLine as OwnLine
-from backprop_lab.deriving.written_out import written_out
+from backprop_lab.deriving.written_out import with_lines_instead
 from backprop_lab.nn.chain import update_lines
 from backprop_lab.nn.lines import Array
 from backprop_lab.nn.optimizers import Optimizer
@@ -49,14 +49,7 @@ def written_for(
     try:
         derivation = derive(text, parameters, data, wanted)
     except ValueError as error:
-        if instead := written_out(text, {name: value.shape for name, value in (*data.items(), *parameters.items())}):
-            said = f"{error}. Written out, your lines are:\n\n{instead}"
-            try:
-                derive(instead, parameters, data)
-            except ValueError as next_one:
-                said += f"\n\nIn these, {next_one}"
-            raise ValueError(said) from None
-        raise
+        raise with_lines_instead(error, text, parameters, data) from None
     own: dict[str, str] = {}
     if backward is not None:
         forward = {*(step.name for step in derivation.lines if step.phase != "backward"), *data}
