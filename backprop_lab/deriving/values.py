@@ -86,31 +86,38 @@ class Values:
         raise UnclearError
 
     def joined(self, op: ast.AST, left: Any, right: Any) -> Any:
-        """Two values with an operator between."""
-        is_number = isinstance(left, int | float) and isinstance(right, int | float)
-        is_open = isinstance(left, ast.expr) or isinstance(right, ast.expr) or type(op) not in OPERATORS
-        if is_open or (is_number and float in map(type, (left, right)) and not isinstance(op, ast.cmpop)):
-            if (
-                isinstance(left, int | float) and not left and not self._may_be_a_mask(right)
-            ):  # a sum that begins with 0
-                if isinstance(op, ast.Add):
-                    return right
-                if isinstance(op, ast.Sub):
-                    return ast.UnaryOp(ast.USub(), self.code(right))
-            if isinstance(op, ast.cmpop):
-                return ast.Compare(self.code(left), [op], [self.code(right)])
-            return ast.BinOp(self.code(left), op, self.code(right))  # type: ignore[arg-type]
+        """Two values with an operator between: worked out, of whole numbers, texts and lists."""
+        both = (left, right)
+        are_numbers = all(isinstance(each, int | float) for each in both)
+        is_rounded = are_numbers and float in map(type, both) and not isinstance(op, ast.cmpop)
+        if is_rounded or type(op) not in OPERATORS or any(isinstance(each, ast.expr) for each in both):
+            return self._written(op, left, right)
         repeats = isinstance(op, ast.Mult) and isinstance(left, list) and isinstance(right, int) and right < LONGEST
         if repeats and any(isinstance(each, ast.expr) and not isinstance(each, ast.Name) for each in left):
             raise UnclearError  # the same array, several times
-        if not (is_number or repeats or isinstance(op, ast.Add | ast.Eq | ast.NotEq)):
+        if not (are_numbers or repeats or isinstance(op, ast.Add | ast.Eq | ast.NotEq)):
             raise UnclearError
         try:
             found = OPERATORS[type(op)](left, right)
         except (TypeError, ZeroDivisionError):
             raise UnclearError from None
-        if (isinstance(found, int) and abs(found) <= LARGEST) or (_is_held(found) and len(found) <= LONGEST):
+        is_held = isinstance(found, str | list | tuple) and len(found) <= LONGEST
+        if is_held or (isinstance(found, int) and abs(found) <= LARGEST):
             return found
+        raise UnclearError
+
+    def _written(self, op: ast.AST, left: Any, right: Any) -> Any:
+        """The same as an expression; a sum that begins with 0 begins with what comes after it."""
+        is_0 = isinstance(left, int | float) and not left and not self._may_be_a_mask(right)
+        match op:
+            case ast.Add() if is_0:
+                return right
+            case ast.Sub() if is_0:
+                return ast.UnaryOp(ast.USub(), self.code(right))
+            case ast.cmpop():
+                return ast.Compare(self.code(left), [op], [self.code(right)])
+            case ast.operator():
+                return ast.BinOp(self.code(left), op, self.code(right))
         raise UnclearError
 
     def _may_be_a_mask(self, value: Any) -> bool:
@@ -177,10 +184,6 @@ class Values:
             case ast.BinOp(left, op, right) if type(op) in OPERATORS:
                 return int(self.joined(op, self.whole(left), self.whole(right)))
         raise UnclearError
-
-
-def _is_held(value: Any) -> bool:
-    return isinstance(value, str | list | tuple) and not isinstance(value, Once)
 
 
 def one_of(name: str) -> str:
