@@ -66,6 +66,12 @@ class Values:
         self.lines.append((name if name.isidentifier() else "H", value))
         return ast.Name(f"__{len(self.lines) - 1}__", ast.Load())
 
+    def meant(self, value: Any) -> Any:
+        """What the line gives whose name a value is; any other value is what it is."""
+        while isinstance(value, ast.Name) and (line := PLACEHOLDER.fullmatch(value.id)):
+            _, value = self.lines[int(line[1])]
+        return value
+
     def code(self, value: Any) -> ast.expr:
         """A value as it is written in a larger expression. Raises UnclearError where it cannot stand there."""
         match value:
@@ -122,10 +128,9 @@ class Values:
 
     def _may_be_a_mask(self, value: Any) -> bool:
         """Whether a value may be made of True and False, which add up in another way."""
-        while isinstance(value, ast.Name) and (line := PLACEHOLDER.fullmatch(value.id)):
-            _, value = self.lines[int(line[1])]
-        is_made = isinstance(value, ast.BinOp | ast.UnaryOp | ast.Call)
-        return not is_made or any(isinstance(each, ast.Compare) for each in ast.walk(value))
+        made = self.meant(value)
+        is_made = isinstance(made, ast.BinOp | ast.UnaryOp | ast.Call)
+        return not is_made or any(isinstance(each, ast.Compare) for each in ast.walk(made))
 
     def part(self, of: Any, at: Any) -> Any:
         """An entry of a list or dictionary, or of an array; of nobody's, as `params["W1"]` or `W[1]`, what is meant."""
@@ -170,9 +175,7 @@ class Values:
 
     def whole(self, value: Any) -> int:
         """A whole number: one that is written, or that comes from the lengths of what is given."""
-        while isinstance(value, ast.Name) and (line := PLACEHOLDER.fullmatch(value.id)):
-            _, value = self.lines[int(line[1])]
-        match value:
+        match self.meant(value):
             case int(number) | ast.Constant(int(number)):
                 return number
             case ast.UnaryOp(ast.USub(), inner):

@@ -239,8 +239,7 @@ class _Statements(Expressions):
         if not isinstance(value, ast.expr) or self._is_number(value):
             return
         name = ast.unparse(value)
-        line = PLACEHOLDER.fullmatch(name)
-        if not _is_new(self.lines[int(line[1])][1] if line else value) or [*_names_in(self.scopes)].count(name) > 1:
+        if not _is_new(self.meant(value)) or [*_names_in(self.scopes)].count(name) > 1:
             raise UnclearError
         for _, other in self.lines:
             if not _is_new(other) and name in map(ast.unparse, ast.walk(other)):
@@ -248,16 +247,14 @@ class _Statements(Expressions):
 
     def _is_number(self, value: ast.expr) -> bool:
         """Whether a value is one number, which nothing changes in place."""
-        match value:
-            case ast.Name(name) if line := PLACEHOLDER.fullmatch(name):
-                return self._is_number(self.lines[int(line[1])][1])
+        match meant := self.meant(value):
             case ast.BinOp(left, _, right):
                 return self._is_number(left) and self._is_number(right)
             case ast.UnaryOp(_, inner):
                 return self._is_number(inner)
             case ast.Call(ast.Attribute(ast.Name("np"), name), [_], []) | ast.Call(ast.Attribute(_, name), [], []):
                 return name in REDUCTIONS
-        return isinstance(value, ast.Constant)
+        return isinstance(meant, ast.Constant)
 
 
 def _is_new(line: ast.expr) -> bool:

@@ -8,7 +8,6 @@ import numpy as np
 
 from backprop_lab.deriving.program import Derivation, derive, line_of, read_lines, rows_add_up
 from backprop_lab.deriving.program import OwnLine as OwnLine
-from backprop_lab.deriving.written_out import with_lines_instead
 from backprop_lab.nn.chain import update_lines
 from backprop_lab.nn.lines import Array
 from backprop_lab.nn.optimizers import Optimizer
@@ -49,6 +48,8 @@ def written_for(
     try:
         derivation = derive(text, parameters, data, wanted)
     except ValueError as error:
+        from backprop_lab.deriving.written_out import with_lines_instead  # nobody whose lines are fine waits for it
+
         raise with_lines_instead(error, text, parameters, data) from None
     own: dict[str, str] = {}
     if backward is not None:
