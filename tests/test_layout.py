@@ -121,7 +121,7 @@ def test_a_norm_with_adam_has_room_for_its_numbers():
         assert None not in (found.loss, found.scales)
 
 
-def test_no_arrow_leads_from_one_memory_to_another():
+def test_no_arrow_leads_out_of_a_memory():
     """The first new memory takes in the gradient beside it."""
     t = trace(random_problem(0, optimizer=Adam()))
     found = place_matrices(t, 1500)
@@ -130,6 +130,7 @@ def test_no_arrow_leads_from_one_memory_to_another():
     between = [way for x, _, way in found.arrows if boxes["W1"].x < x < boxes["mW1"].x]
     assert between == [1]
     assert [x for x, _, _ in found.arrows if boxes["mW1"].x < x < boxes["vW1"].x] == []
+    assert [x for x, _, _ in found.arrows if boxes["vW1"].x < x < boxes["Y1"].x] == []
 
 
 def test_an_edge_leads_from_a_value_that_skips_a_column_but_from_no_length():

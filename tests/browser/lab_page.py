@@ -98,14 +98,15 @@ MEASURE = """(names) => {
   const areas = { controls: lab.querySelector(".widget-hbox") };
   for (const area of names) {
     const part = lab.querySelector(`.bpl-${area}`);
-    if (part && !part.hidden) areas[area] = part; // there may be no tour
+    if (part?.checkVisibility({ visibilityProperty: true })) areas[area] = part;
   }
   const cut = Object.entries(areas).filter(([, e]) => {
     const { overflowX, overflowClipMargin } = getComputedStyle(e);
     return e.scrollHeight > e.clientHeight + 1 ||
       (overflowX !== "auto" && e.scrollWidth > e.clientWidth + parseFloat(overflowClipMargin));
   });
-  return { panel: box(panel), cut: cut.map(([area]) => area), boxes: Object.values(areas).map(box) };
+  const seen = Object.keys(areas), boxes = Object.values(areas).map(box);
+  return { panel: box(panel), cut: cut.map(([area]) => area), seen, boxes };
 }"""
 
 # A board may be taller than the window. Scrolls only if it must, since what moves under the pointer is hovered.
@@ -292,9 +293,14 @@ class LabPage:
 
 
 def check_that_all_is_seen(lab, problem=None):
-    """Of the worked example or another problem, at each step, with a cell chosen; and that nothing moves."""
+    """Of the worked example or another problem, at each step, with a cell chosen; and that nothing moves.
+
+    Beside the list of files, the question of a tour stands where the operation does without one.
+    """
     lab.page.evaluate(LAID_OUT)
     lab.settle()  # into another layout, before it is scrolled to
+    asks, narrow = (lab.root.locator(f".bpl-{each}").count() for each in ("asks", "desktop"))
+    unseen = {"operation"} if asks and narrow else set() if asks else {"tour"}
     first, of, lines = None, trace(problem or worked_example()), lab.root.locator(".bpl-overview")
     lab.board.press("Home")
     lab.settle()
@@ -312,6 +318,7 @@ def check_that_all_is_seen(lab, problem=None):
         boxes = np.array(found["boxes"])
         left, top, right, bottom = found["panel"]
         assert not found["cut"], (step.name, found["cut"])
+        assert {*found["seen"]} == {"controls", *AREAS} - unseen, step.name
         inside = (boxes >= [left, top - 1] * 2) & (boxes <= [right, bottom + 1] * 2)  # to the nearest pixel
         assert inside.all(), (step.name, boxes)
         assert (boxes[:, :2] < boxes[:, 2:]).all(), (step.name, boxes)

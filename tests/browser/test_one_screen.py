@@ -4,10 +4,12 @@ import re
 
 import pytest
 from lab_page import LAID_OUT, check_that_all_is_seen
+from playwright.sync_api import expect
 
+from backprop_lab.course.quiz import LESSONS
 from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS
 
-LAPTOP, PROJECTOR, MONITOR, TABLET = (1366, 768), (1280, 720), (1920, 1080), (820, 1180)
+LAPTOP, PROJECTOR, MONITOR, TABLET, PHONE = (1366, 768), (1280, 720), (1920, 1080), (820, 1180), (390, 844)
 SEEN = [
     ("StepThrough()", LAPTOP, TABLET),
     ("StepThrough(questions='tour')", LAPTOP),
@@ -48,5 +50,42 @@ def test_at_each_step_all_is_seen_at_once_and_nothing_moves(notebook, seen):
     if LAPTOP in screens:
         lab.command("application:toggle-left-area")
         lab.wait_until(lambda: lab.root.locator(".bpl-settings .widget-slider").evaluate_all(WHOLE))
-        lab.page.set_viewport_size({"width": 390, "height": 844})  # on a phone one scrolls, but not aside
+        lab.page.set_viewport_size(
+            dict(zip(("width", "height"), PHONE, strict=True))
+        )  # on a phone one scrolls, but not aside
         lab.wait_until(lambda: lab.root.locator("input, .bpl-where, .widget-box").evaluate_all(FITS))
+
+
+TOURS = [
+    ("tour", True),
+    *[pytest.param(*each, marks=pytest.mark.release) for each in (("training", True), ("tour", False))],
+]
+
+
+@pytest.mark.parametrize(("lesson", "beside_files"), TOURS)
+def test_a_question_of_a_tour_is_seen_whole_and_so_is_what_is_said_to_an_answer(notebook, lesson, beside_files):
+    lab = notebook(f"from backprop_lab.ui import StepThrough\n\nStepThrough(questions={lesson!r})", run=False)
+    if not beside_files:
+        lab.command("application:toggle-left-area")
+    lab.run_all()
+    tour = lab.root.locator(".bpl-tour")
+
+    def check():
+        for width, height in [LAPTOP, PROJECTOR] if beside_files else [LAPTOP, TABLET, PHONE]:
+            lab.page.set_viewport_size({"width": width, "height": height})
+            lab.page.evaluate(LAID_OUT)
+            lab.wait_until(lambda: tour.evaluate("e => e.clientHeight > 50 && e.scrollHeight <= e.clientHeight + 1"))
+
+    for _ in LESSONS[lesson]:
+        check()
+        if (field := tour.locator("input")).count():
+            field.fill("77")
+            field.press("Enter")
+        else:
+            tour.locator(".bpl-signs button").first.click()
+        check()
+        if lab.button("Show me").count():
+            lab.press("Show me")
+            check()
+        lab.press("Next question")
+    expect(tour).to_contain_text("That was the last question")

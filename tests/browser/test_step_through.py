@@ -37,7 +37,8 @@ def test_the_view_is_one_module_of_files_that_import_what_they_use(tmp_path):
 
 def test_a_double_click_answers_one_of_two_questions_side_by_side(notebook):
     lab = notebook(ONE_CELL.replace("StepThrough()", "StepThrough(questions='tour')"), run=False)
-    lab.page.set_viewport_size({"width": 1280, "height": 720})  # with the file list open: too low for all of it
+    lab.page.set_viewport_size({"width": 1280, "height": 720})
+    lab.command("application:toggle-left-area")  # so that the operation is seen as well
     lab.run_all()
     tour, before = lab.root.locator(".bpl-tour"), lab.page.evaluate(MEASURE, AREAS)["boxes"]
     lab.press("Next", "the third", "the second")

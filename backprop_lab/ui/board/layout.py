@@ -234,7 +234,8 @@ def _arrows(
     """One to each column of values after the first, and one back to each of gradients, in the middle of what samples go
     through, or of what is lower.
 
-    None leads to memories but from the gradient that their new values take in, which then has none of its own.
+    None leads out of memories, or to them but from the gradient that their new values take in, which then has none of
+    its own.
     """
 
     def arrow(x: float, column: list[tuple[str, int, int]], way: int) -> tuple[float, float, int]:
@@ -247,7 +248,7 @@ def _arrows(
         takes_in = here.memories and not left.memories and bool(here.gradients)
         if takes_in:
             arrows.append(arrow(x, here.gradients, 1))
-        elif here.values and not here.memories and here.takes_in and (arrows or columns[0].values):
+        elif here.values and not (here.memories or left.memories) and here.takes_in and (arrows or columns[0].values):
             arrows.append(arrow(x, here.values, 1))
         if left.gradients and not left.memories and left.gives_back and not takes_in:
             arrows.append(arrow(x, left.gradients, -1))

@@ -70,7 +70,7 @@ export function kindOf(width, height, large) {
 // How high the view is in a panel, of which what stands above the view takes a part; where it also asks, there is more
 // to scroll to on a phone.
 export function heightIn(panel, above, kind, asks) {
-  const least = LEAST[kind] + (asks && kind === "phone" ? 190 : 0);
+  const least = LEAST[kind] + (asks && kind === "phone" ? 220 : 0);
   return Math.round(Math.min(MOST, Math.max(least, panel - above - 6)));
 }
 

@@ -14,18 +14,18 @@ function makeAnswer(parent, word, say) {
   return button;
 }
 
-// A question with its answers, each of which tells `what`; shown anew when it is another.
+// A question with its answers, each of which tells `what`; shown anew, and that said, when it is another.
 function makeQuestion(parent, what, tell) {
   const question = make("div", "bpl-question", parent);
   let shown = "null";
   return (now) => {
     const all = JSON.stringify(now ?? null);
     question.hidden = !now;
-    if (all === shown) return;
+    if (all === shown) return false;
     shown = all;
     const hadFocus = question.contains(document.activeElement);
     question.replaceChildren();
-    if (!now) return;
+    if (!now) return true;
     make("h4", "", question, now.title);
     make("p", "", question, now.text);
     const answers = make("div", "bpl-signs", question), say = (text) => tell({ kind: "do", what, text });
@@ -37,15 +37,8 @@ function makeQuestion(parent, what, tell) {
       makeAnswer(answers, word, () => tell({ kind: "do", what: does })).classList.add("bpl-more");
     }
     if (hadFocus) answers.querySelector("input, button")?.focus({ preventScroll: true });
+    return true;
   };
-}
-
-// What was said to an answer is in sight, though there may be too little room for the question as well.
-function lookAtWhatIsSaid(area) {
-  area.scrollTop = 0;
-  const told = [...area.querySelectorAll(".bpl-question .bpl-note, .bpl-refused")].at(-1);
-  if (told) area.scrollTop = told.getBoundingClientRect().bottom - area.getBoundingClientRect().bottom + 6;
-  letScroll(area);
 }
 
 // What was said, and a field for the learner's own reason.
@@ -64,13 +57,15 @@ function makeSaid(card, tell) {
 
 export function makeTour(board, { tell }, later) {
   const tour = labelled("A question", make("div", "bpl-tour", board)), showQuestion = makeQuestion(tour, "tour", tell);
+  const fit = () => fitDown(tour);
+
   function show({ tour: now }) {
     tour.hidden = !now;
     board.classList.toggle("bpl-asks", Boolean(now));
-    showQuestion(now);
-    later(() => lookAtWhatIsSaid(tour));
+    if (showQuestion(now)) later(fit);
   }
-  return { show };
+
+  return { show, fit };
 }
 
 function fillHead(head, state) {
@@ -112,13 +107,17 @@ function fitAcross(formula) {
   if (formula.scrollWidth > formula.clientWidth + 1) formula.tabIndex = 0;
 }
 
-// Words that are higher than their room become smaller; those that then still are can be scrolled.
-function fitDown(card) {
+// Words that are higher than their room become smaller; those that then still are can be scrolled, and what was said to
+// an answer is in sight.
+function fitDown(area) {
   for (const part of [1, 0.95, 0.9, 0.85]) {
-    card.style.fontSize = part < 1 ? `calc(${0.93 * part} * var(--bpl-size, 14px))` : "";
-    if (card.scrollHeight <= card.clientHeight + 1 || card.closest(".bpl-large")) break;
+    area.style.fontSize = part < 1 ? `calc(${0.93 * part} * var(--bpl-size, 14px))` : "";
+    if (area.scrollHeight <= area.clientHeight + 1 || area.closest(".bpl-large")) break;
   }
-  letScroll(card);
+  area.scrollTop = 0;
+  const told = [...area.querySelectorAll(".bpl-question .bpl-note, .bpl-refused")].at(-1);
+  if (told) area.scrollTop = told.getBoundingClientRect().bottom - area.getBoundingClientRect().bottom + 6;
+  letScroll(area);
 }
 
 // What needs sizes is done `later`.
@@ -144,7 +143,6 @@ export function makeCard(board, { tell }, later) {
     later(() => {
       for (const formula of words.querySelectorAll(".bpl-formula")) fitAcross(formula);
       fit();
-      lookAtWhatIsSaid(card);
       for (const line of words.querySelectorAll(".bpl-line")) letScroll(line);
     });
   }

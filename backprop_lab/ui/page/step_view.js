@@ -154,11 +154,10 @@ function awaitMap(el, model, lab, { figure, image, fit }, presence, mapIsThere) 
 function render({ model, el }) {
   const lab = makeLab(model), presence = makePresence(lab.tell), toMeasure = [];
   const parts = makeParts(el, lab, model.get("label"), (look) => toMeasure.push(look));
-  const { timeline, map, card, sum, below } = parts, pointer = makePointer(parts, lab);
+  const { timeline, map, card, tour, sum, below } = parts, pointer = makePointer(parts, lab);
   const { mapIsThere, shows } = makeShowing(model, lab, parts, pointer, toMeasure);
   const room = makeRoom(el, parts, lab, presence, () => {
-    card.fit();
-    sum.fit();
+    for (const part of [card, tour, sum]) part.fit();
     timeline.keepInSight(lab.state());
   });
   awaitMap(el, model, lab, map, presence, mapIsThere);
