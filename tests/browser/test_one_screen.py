@@ -50,19 +50,18 @@ def test_at_each_step_all_is_seen_at_once_and_nothing_moves(notebook, seen):
     if LAPTOP in screens:
         lab.command("application:toggle-left-area")
         lab.wait_until(lambda: lab.root.locator(".bpl-settings .widget-slider").evaluate_all(WHOLE))
-        lab.page.set_viewport_size(
-            dict(zip(("width", "height"), PHONE, strict=True))
-        )  # on a phone one scrolls, but not aside
+        lab.page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})  # on a phone one scrolls, but not aside
         lab.wait_until(lambda: lab.root.locator("input, .bpl-where, .widget-box").evaluate_all(FITS))
 
 
-TOURS = [
-    ("tour", True),
-    *[pytest.param(*each, marks=pytest.mark.release) for each in (("training", True), ("tour", False))],
-]
-
-
-@pytest.mark.parametrize(("lesson", "beside_files"), TOURS)
+@pytest.mark.parametrize(
+    ("lesson", "beside_files"),
+    [
+        ("tour", True),
+        pytest.param("tour", False, marks=pytest.mark.release),
+        pytest.param("training", True, marks=pytest.mark.release),
+    ],
+)
 def test_a_question_of_a_tour_is_seen_whole_and_so_is_what_is_said_to_an_answer(notebook, lesson, beside_files):
     lab = notebook(f"from backprop_lab.ui import StepThrough\n\nStepThrough(questions={lesson!r})", run=False)
     if not beside_files:
