@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -401,6 +402,29 @@ def test_a_gif_is_as_slow_as_asked(tmp_path):
     for seconds in (0, -1, "1", True, 1000):
         with pytest.raises(ValueError, match=r"seconds, .* must be a number from 0\.05 to 60"):
             lab.save(tmp_path / "no.gif", seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("ending", "options", "said"),
+    [
+        ("png", {"iterations": 5}, "iterations is for .html files: leave it out for .png; got 5"),
+        ("svg", {"scale": 2}, "scale is for .png, .gif files: leave it out for .svg"),
+        ("pdf", {"seconds": [1, 2]}, "seconds is for .gif files: leave it out for .pdf"),
+        ("gif", {"iterations": 0}, "iterations is for .html files: leave it out for .gif"),
+        ("html", {"dark": True}, "dark is for .png, .svg, .pdf, .gif files: leave it out for .html"),
+        ("html", {"iterations": 101}, "iterations must be a whole number from 1 to 100; got 101"),
+    ],
+)
+def test_an_option_that_a_file_has_no_use_for_is_refused(tmp_path, ending, options, said):
+    for lab in (StepThrough(), MistakeLab()):
+        with pytest.raises(ValueError, match=re.escape(said)):
+            lab.save(tmp_path / f"one.{ending}", **options)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_an_option_may_be_given_as_it_is_anyway(tmp_path):
+    StepThrough().save(tmp_path / "one.svg", scale=None, iterations=1, dark=False, seconds=1)
+    assert (tmp_path / "one.svg").exists()
 
 
 def test_a_walk_of_a_program_keeps_what_the_lab_says_at_each_step(tmp_path):

@@ -92,8 +92,9 @@ def check_shapes(problem: Any) -> None:
 
 
 def _compare_shapes(problem: Any, values: Mapping[str, Any]) -> None:
+    stages = problem.network.stages
     like = {name: np.shape(value) for name, value in {**problem.given, **values}.items()}
-    for layer, X, Y, *_ in problem.network.stages:
+    for layer, X, Y, *_ in stages:
         if layer.is_elementwise:
             like[Y] = like[X]
         elif Y in values and hasattr(layer, "outputs"):
@@ -101,7 +102,7 @@ def _compare_shapes(problem: Any, values: Mapping[str, Any]) -> None:
         if Y == "y_pred" and Y in values and like[Y] != problem.y.shape:
             raise misshapen(problem.y, like[Y])
     like |= {"L": (), "R": ()}
-    outputs = {stage.Y for stage in problem.network.stages}
+    outputs = {stage.Y for stage in stages}
     for step in problem.lines:
         if step.name not in values or not (step.of or step.name in outputs or step.result in ("L", "R")):
             continue  # a line between may give anything

@@ -1,7 +1,8 @@
-"""Where a picture or a page is saved."""
+"""Where a picture or a page is saved, and what it can be told."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -18,3 +19,18 @@ def place_for(path: Any, endings: Sequence[str], kept: str) -> Path:
     if not found.parent.is_dir():
         raise ValueError(f"there is no folder {str(found.parent)!r} for {found.name}: make it first, or name another")
     return found
+
+
+def used_options(
+    given: Mapping[str, Any], save: Callable[..., None], kinds: Mapping[str, Sequence[str]], kind: str
+) -> dict[str, Any]:
+    """Those of the options `given` to `save` that a kind of file has; `kinds` says which each has.
+
+    Raises ValueError for another one, unless it is as `save` has it where none is given.
+    """
+    usual = {name: each.default for name, each in signature(save).parameters.items()}
+    for name, value in given.items():
+        if name not in kinds[kind] and (isinstance(value, Iterable) or value != usual[name]):
+            others = ", ".join(f".{each}" for each, names in kinds.items() if name in names)
+            raise ValueError(f"{name} is for {others} files: leave it out for .{kind}; got {value!r}")
+    return {name: given[name] for name in kinds[kind]}

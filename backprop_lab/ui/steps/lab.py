@@ -7,7 +7,7 @@ from typing import Any
 
 from backprop_lab.course.quiz import LESSONS, Quiz
 from backprop_lab.step.number_format import typed_number
-from backprop_lab.step.problem import Problem, check_whole
+from backprop_lab.step.problem import Problem
 from backprop_lab.step.trace import Trace
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.operation import Operation
@@ -15,7 +15,7 @@ from backprop_lab.ui.comm_workarounds import let_go_ahead, serialize_messages
 from backprop_lab.ui.controls import ARROWS
 from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.page.step_view import StepView
-from backprop_lab.ui.saving import place_for
+from backprop_lab.ui.saving import place_for, used_options
 from backprop_lab.ui.steps import frame, reopen, words
 from backprop_lab.ui.steps.controls import Controls, checked_parts
 from backprop_lab.ui.steps.pictures import KINDS, picture, still
@@ -26,7 +26,7 @@ from backprop_lab.ui.steps.script import numpy_script
 from backprop_lab.ui.steps.setup import RANDOM, WORKED_EXAMPLE, Setup
 from backprop_lab.ui.steps.stepper import Stepper
 
-SAVED = (*KINDS, "html")
+SAVED = {**KINDS, "html": ("iterations",)}
 
 
 class StepThrough(Lab):
@@ -124,13 +124,13 @@ class StepThrough(Lab):
         iteration. `.html`: one file that steps, points and explains with no kernel and no network, through this
         iteration and, with `iterations`, the next ones, in the theme of who opens it. A picture is 1000 of the lab's
         pixels wide, or up to 2000 for all numbers, on light or `dark` paper. A PNG or GIF has `scale` for each, 0.25
-        to 8, or else 2 and 1; a GIF shows each step for `seconds`. Raises ValueError for another ending or bad number.
+        to 8, or else 2 and 1; a GIF shows a step for `seconds`. Raises ValueError for a bad ending, number or option.
         """
-        check_whole("iterations", iterations, 1, 100)
         kinds = f"a lab is saved as a {', '.join(f'.{each}' for each in KINDS)} or .html file"
         place = place_for(path, [f".{each}" for each in SAVED], kinds)
         kind = place.suffix.lower().removeprefix(".")
-        place.write_bytes(self._saved(kind, int(iterations), scale=scale, dark=dark, seconds=seconds))
+        options = {"scale": scale, "iterations": iterations, "dark": dark, "seconds": seconds}
+        place.write_bytes(self._saved(kind, **used_options(options, StepThrough.save, SAVED, kind)))
 
     def _saved(self, kind: str, iterations: int = 1, **options: Any) -> bytes:
         if kind == "html":

@@ -17,7 +17,8 @@ from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.remarks import on_colours
 from backprop_lab.ui.steps.stepper import Stepper
 
-KINDS = ("png", "svg", "pdf", "gif")
+# Each with the options that it has.
+KINDS = {"png": ("scale", "dark"), "svg": ("dark",), "pdf": ("dark",), "gif": ("scale", "dark", "seconds")}
 # CSS pixels: the first, unless numbers find room on a wider one alone, of the smallest area
 WIDTHS = (1000, 1400, 2000)
 

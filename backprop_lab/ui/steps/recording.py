@@ -11,6 +11,7 @@ from PIL import Image
 
 from backprop_lab.reading.one_cell import work_out
 from backprop_lab.reading.slopes import value_of
+from backprop_lab.step.problem import check_whole
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.page.step_view import StepView
@@ -33,8 +34,9 @@ def walk(stepper: Stepper, call: str, iterations: int = 1, large: bool = False) 
     """A page that steps, from where the stepper is, through as many `iterations`, this one included.
 
     It is one file of HTML, and asks nobody for anything. `call` opens the same in a notebook. Raises ValueError for a
-    network whose sums would make it too large.
+    network whose sums would make it too large, and unless `iterations` is a whole number from 1 to 100.
     """
+    check_whole("iterations", iterations, 1, 100)
     return _WALK.format(
         title=f"One training step, number by number: {html.escape(call)}",
         call=html.escape(call),
