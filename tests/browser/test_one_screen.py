@@ -54,6 +54,26 @@ def test_at_each_step_all_is_seen_at_once_and_nothing_moves(notebook, seen):
         lab.wait_until(lambda: lab.root.locator("input, .bpl-where, .widget-box").evaluate_all(FITS))
 
 
+# Of each number such as 1e-06 in some words: whether it stands in one line, however narrow the words are.
+UNBROKEN = r"""words => {
+  const texts = document.createTreeWalker(words, NodeFilter.SHOW_TEXT), numbers = [];
+  while (texts.nextNode()) {
+    for (const found of texts.currentNode.data.matchAll(/\d+e-\d+/g)) {
+      const number = numbers[numbers.push(document.createRange()) - 1];
+      number.setStart(texts.currentNode, found.index);
+      number.setEnd(texts.currentNode, found.index + found[0].length);
+    }
+  }
+  const whole = [];
+  for (let width = 60; width < 400; width += 7) {
+    words.style.width = `${width}px`;
+    whole.push(...numbers.map(number => number.getClientRects().length === 1));
+  }
+  words.style.width = "";
+  return whole;
+}"""
+
+
 @pytest.mark.parametrize(
     ("lesson", "beside_files"),
     [
@@ -75,8 +95,10 @@ def test_a_question_of_a_tour_is_seen_whole_and_so_is_what_is_said_to_an_answer(
             lab.page.evaluate(LAID_OUT)
             lab.wait_until(lambda: tour.evaluate("e => e.clientHeight > 50 && e.scrollHeight <= e.clientHeight + 1"))
 
+    unbroken = list[bool]()
     for _ in LESSONS[lesson]:
         check()
+        unbroken += tour.locator("p").evaluate(UNBROKEN)
         if (field := tour.locator("input")).count():
             field.fill("77")
             field.press("Enter")
@@ -88,3 +110,5 @@ def test_a_question_of_a_tour_is_seen_whole_and_so_is_what_is_said_to_an_answer(
             check()
         lab.press("Next question")
     expect(tour).to_contain_text("That was the last question")
+    assert all(unbroken)
+    assert bool(unbroken) == (lesson == "tour")

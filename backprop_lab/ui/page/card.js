@@ -27,7 +27,7 @@ function makeQuestion(parent, what, tell) {
     question.replaceChildren();
     if (!now) return true;
     make("h4", "", question, now.title);
-    make("p", "", question, now.text);
+    fill(make("p", "", question), now.text);
     const answers = make("div", "bpl-signs", question), say = (text) => tell({ kind: "do", what, text });
     const kind = now.refused ? "bpl-refused" : `bpl-note ${now.right ? "bpl-is-right" : ""}`;
     if (now.told) make("div", kind, make("div", "bpl-said", question), now.told);
@@ -77,9 +77,9 @@ function fillHead(head, state) {
   if (!asked) make("h4", "", head, now.title);
 }
 
-// A line of NumPy, in which no number such as 1e-05 is broken at its minus.
-function fillCode(line, code) {
-  for (const part of code.split(/(\d+e-\d+)/)) {
+// Words or a line of NumPy, in which no number such as 1e-05 is broken at its minus.
+function fill(line, text) {
+  for (const part of text.split(/(\d+e-\d+)/)) {
     if (/^\d+e-/.test(part)) make("span", "", line, part);
     else line.append(part);
   }
@@ -90,8 +90,8 @@ function fillWords(words, { card: now, remarks }, note) {
   words.replaceChildren();
   if (now.sentence && !note.text) make("p", "", words, now.sentence);
   if (now.formula && !note.text) make("div", "bpl-formula", words).innerHTML = now.formula;
-  if (now.code) fillCode(make("code", now.right ? "bpl-wrong" : "", make("div", "bpl-line", words)), now.code);
-  if (now.right) fillCode(make("code", "bpl-right", make("div", "bpl-line", words)), now.right);
+  if (now.code) fill(make("code", now.right ? "bpl-wrong" : "", make("div", "bpl-line", words)), now.code);
+  if (now.right) fill(make("code", "bpl-right", make("div", "bpl-line", words)), now.right);
   if (now.shapes) make("div", "bpl-shapes", words, now.shapes);
   if (remarks.length) {
     const about = make("div", "bpl-remarks", words);
