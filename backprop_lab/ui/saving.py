@@ -1,10 +1,11 @@
 """Where a picture or a page is saved, and what it can be told."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from inspect import signature
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+USUAL = {"scale": None, "iterations": 1, "dark": False, "seconds": 1.0}  # options where none are given
 
 
 def place_for(path: Any, endings: Sequence[str], kept: str) -> Path:
@@ -21,16 +22,13 @@ def place_for(path: Any, endings: Sequence[str], kept: str) -> Path:
     return found
 
 
-def used_options(
-    given: Mapping[str, Any], save: Callable[..., None], kinds: Mapping[str, Sequence[str]], kind: str
-) -> dict[str, Any]:
-    """Those of the options `given` to `save` that a kind of file has; `kinds` says which each has.
+def used_options(given: Mapping[str, Any], kinds: Mapping[str, Sequence[str]], kind: str) -> dict[str, Any]:
+    """Those of the options given that a kind of file has; `kinds` says which each has.
 
-    Raises ValueError for another one, unless it is as `save` has it where none is given.
+    Raises ValueError for another one, unless it is as USUAL.
     """
-    usual = {name: each.default for name, each in signature(save).parameters.items()}
     for name, value in given.items():
-        if name not in kinds[kind] and (isinstance(value, Iterable) or value != usual[name]):
+        if name not in kinds[kind] and (isinstance(value, Iterable) or value != USUAL[name]):
             others = ", ".join(f".{each}" for each, names in kinds.items() if name in names)
             raise ValueError(f"{name} is for {others} files: leave it out for .{kind}; got {value!r}")
     return {name: given[name] for name in kinds[kind]}

@@ -130,7 +130,7 @@ class StepThrough(Lab):
         place = place_for(path, [f".{each}" for each in SAVED], kinds)
         kind = place.suffix.lower().removeprefix(".")
         options = {"scale": scale, "iterations": iterations, "dark": dark, "seconds": seconds}
-        place.write_bytes(self._saved(kind, **used_options(options, StepThrough.save, SAVED, kind)))
+        place.write_bytes(self._saved(kind, **used_options(options, SAVED, kind)))
 
     def _saved(self, kind: str, iterations: int = 1, **options: Any) -> bytes:
         if kind == "html":
