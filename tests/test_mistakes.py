@@ -504,9 +504,9 @@ def test_a_gradient_check_rejects_every_planted_mistake_that_changes_a_gradient(
     problems = [varied_problem(seed) for seed in range(max(12, count(80, 4)))]
     problems += [whole_problem(seed) for seed in range(max(12, count(80, 8)))]
     for t in map(trace, problems):
-        of, loss = {f"d{name}": terms_in(t)[f"d{name}"].terms for name in t.problem.parameters}, off_at_zero(t.problem)
+        of, lines = {f"d{name}": terms_in(t)[f"d{name}"].terms for name in t.problem.parameters}, off_at_zero(t.problem)
         right = {d: t[d] for d, terms in of.items() if np.abs(t[d]).max() > 1e-9 * terms.max()}  # or it is rounding
-        numeric = {d: complex_step_derivative(loss_of(loss, d[1:]), t[d[1:]]) for d in right}
+        numeric = {d: complex_step_derivative(loss_of(t.problem, d[1:], lines), t[d[1:]]) for d in right}
         for mistake, place in each_placed(t):
             wrong = plant(t, mistake, place)
             change, error = largest(wrong, right), largest(wrong, numeric)

@@ -26,9 +26,9 @@ from backprop_lab.nn.losses import (
 )
 
 
-def slopes(t, gradient, derivative, of=lambda problem: problem):
+def slopes(t, gradient, derivative, lines_of=lambda problem: problem.lines):
     name = gradient.removeprefix("d")
-    return derivative(loss_of(of(t.problem), name), t[name])
+    return derivative(loss_of(t.problem, name, lines_of(t.problem)), t[name])
 
 
 def test_a_large_parameter_is_moved_by_more():

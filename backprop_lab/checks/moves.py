@@ -149,7 +149,8 @@ class Moves:
         computed a few times more, each operation rounded at random, and with a larger step, where less underflows.
         Source: Parker, "Monte Carlo arithmetic: exploiting randomness in floating-point arithmetic" (1997).
         """
-        loss, along = loss_of(off_at_zero(self.problem), self.name), self.along(self.terms.terms, np.abs)
+        loss = loss_of(self.problem, self.name, off_at_zero(self.problem))
+        along = self.along(self.terms.terms, np.abs)
         parameters = self.problem.parameters
         steps = (step for step in self.right.steps if step.role == "gradient" and step.of not in parameters)
         on_the_way = (terms_in(self.right)[step.name].terms for step in steps)

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.nn.layers import Array, Layer
-from backprop_lab.nn.network import Network
+from backprop_lab.nn.layers import Array
 from backprop_lab.nn.running import NOISE
-from backprop_lab.nn.steps import Lines
+from backprop_lab.nn.steps import Lines, Step, filled
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program
 
@@ -29,26 +28,27 @@ def loss_with(problem: Problem, name: str, value: Array) -> Array:
     return loss
 
 
-def loss_of(problem: Problem, name: str) -> LossOf:
+def loss_of(problem: Problem, name: str, lines: Lines | None = None) -> LossOf:
     """The loss as a function of one value of the step before the loss, or of a stack: see `loss_with`.
 
-    The lines after that value are run, over a stack all at once, unless one takes one problem at a time. With a random
-    generator, `noise`, every operation in them is rounded at random.
+    The lines after that value are run, over a stack all at once, unless one takes one problem at a time: those of the
+    problem, or others in their place, such as `off_at_zero` gives. With a random generator, `noise`, every operation in
+    them is rounded at random.
     """
-    given = problem.given
-    before = [s.name for s in problem.lines if s.phase in ("forward", "loss") and s.name != problem.loss_name]
+    given, all_lines = problem.given, problem.lines if lines is None else lines
+    before = [s.name for s in all_lines if s.phase in ("forward", "loss") and s.name != problem.loss_name]
     of_data = (*problem.data, *problem.state) if isinstance(problem, Program) else ("X",)
     names = [*problem.parameters, *of_data, *before]
     if name not in names:
         raise KeyError(f"the loss does not depend on {name!r}, only on {', '.join(names)}")
-    lines = Lines(step for step in problem.lines if step.name != name)
-    at = given[name] if name in given else problem.lines.function((name,), tuple(given))(*given.values())[0]
+    after = Lines(step for step in all_lines if step.name != name)
+    at = given[name] if name in given else all_lines.function((name,), tuple(given))(*given.values())[0]
     dimensions = {each: np.ndim(value) for each, value in {**given, name: at}.items()}
 
     def loss(value: Array, noise: Any = None) -> Array:
         value = np.asarray(value)
         known = given | {name: value} | ({} if noise is None else {NOISE: noise})
-        (L,) = lines.call((problem.loss_name,), known, dimensions, analytic=np.iscomplexobj(value))
+        (L,) = after.call((problem.loss_name,), known, dimensions, analytic=np.iscomplexobj(value))
         return np.broadcast_to(L, value.shape[: value.ndim - np.ndim(at)])
 
     return loss
@@ -75,15 +75,16 @@ def one_entry_each(at: Array) -> Array:
     return np.eye(at.size, dtype=int).reshape(at.size, *at.shape)
 
 
-def off_at_zero(problem: Problem) -> Problem:
-    """The same problem just off its corners, on the side that the backward pass takes: every ReLU at 0 is off.
+def off_at_zero(problem: Problem) -> Lines:
+    """Its lines just off their corners, on the side that the backward pass takes: every ReLU at 0 is off.
 
     What comes to a layer without parameters, which alone may have corners, is taken to be less by the smallest float.
     In a program that is what a maximum with 0 takes.
     """
     if isinstance(problem, Program):
-        return problem.with_lines(Lines(step._replace(code=_off_corner(step.code)[0]) for step in problem.lines))
-    return problem.evolve(network=Network(map(_off_at_zero, problem.network.layers)))
+        return Lines(step._replace(code=_off_corner(step.code)[0]) for step in problem.lines)
+    bare = {stage.Y for stage in problem.stages if not stage.layer.learnt}
+    return Lines(_off_at_zero(step) if step.names.get("Y") in bare else step for step in problem.lines)
 
 
 def has_corners(problem: Problem) -> bool:
@@ -114,13 +115,9 @@ def _off_corner(code: str) -> tuple[str, bool]:
     return ast.unparse(tree), no_other
 
 
-def _off_at_zero(layer: Layer) -> Layer:
-    if layer.learnt:
-        return layer
-    lines = {name: line.replace("{X}", f"({{X}} - {sys.float_info.min})") for name, line in layer.formulas.items()}
-    shifted = object.__new__(type(layer))
-    vars(shifted).update(vars(layer) | {"formulas": lines})
-    return shifted
+def _off_at_zero(step: Step) -> Step:
+    less = {**step.names, "X": f"({step.names['X']} - {sys.float_info.min})"}
+    return step._replace(code=filled(step.template, less)[0])
 
 
 def relative_error(analytic: Array, numeric: Array) -> float:

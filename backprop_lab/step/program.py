@@ -199,12 +199,6 @@ class Program(Problem):
         new._write(self._parameters, {**self._data, **self._first})
         return new
 
-    def with_lines(self, lines: Lines) -> Self:
-        """The same program with other lines in a step, such as `off_at_zero` has."""
-        new = object.__new__(type(self))
-        vars(new).update(vars(self), _written=self._written._replace(lines=lines))
-        return new
-
 
 def program(
     lines: str | Iterable[str],

@@ -10,6 +10,7 @@ from backprop_lab.checks.numeric import has_corners, loss_of, off_at_zero
 from backprop_lab.nn.lines import Array
 from backprop_lab.nn.optimizers import GradientDescent, Momentum, Nesterov, Optimizer
 from backprop_lab.nn.penalties import L2
+from backprop_lab.nn.steps import Lines
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program
 from backprop_lab.training.sweep import in_floats
@@ -31,19 +32,19 @@ def curvature_along(problem: Problem, v: Array) -> Array:
     Source: Pearlmutter, "Fast exact multiplication by the Hessian", Neural Computation 6 (1994) 147-160.
     """
     h = 1e-20
-    return _gradient(off_at_zero(problem), 1j * h * v).imag / h
+    return _gradient(problem, off_at_zero(problem), 1j * h * v).imag / h
 
 
-def _gradient(problem: Problem, away: Array) -> Array:
+def _gradient(problem: Problem, lines: Lines, away: Array) -> Array:
     """The gradient, (P,), at the parameters of a problem moved `away` by (P,); or those of a stack, (S, P)."""
     parameters, moved, at = problem.parameters, {}, 0
-    gradient_of = {step.of: step.name for step in problem.lines if step.role == "gradient"}
+    gradient_of = {step.of: step.name for step in lines if step.role == "gradient"}
     for name, p in parameters.items():
         moved[name] = p + away[..., at : at + p.size].reshape(*away.shape[:-1], *p.shape)
         at += p.size
     names = tuple(gradient_of[name] for name in parameters)
     dimensions = {name: np.ndim(value) for name, value in problem.given.items()}
-    found = problem.lines.call(names, problem.given | moved, dimensions, analytic=np.iscomplexobj(away))
+    found = lines.call(names, problem.given | moved, dimensions, analytic=np.iscomplexobj(away))
     along = zip(found, parameters.values(), strict=True)
     return np.concatenate([gradient.reshape(*away.shape[:-1], p.size) for gradient, p in along], axis=-1)
 
@@ -126,11 +127,13 @@ def _is_ours(problem: Problem) -> bool:
 
 def _can_be_told(problem: Problem, v: Array) -> bool:
     """Whether H v is what differences of the gradient a little to either side say, and H, as it must be, symmetric."""
-    u = v[::-1]
+    u, lines = v[::-1], problem.lines
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):  # pragma: no mutate  only for quiet
             Hv, Hu = curvature_along(problem, v), curvature_along(problem, u)
-            differences = [(_gradient(problem, h * v) - _gradient(problem, -h * v)) / (2 * h) for h in MOVES]
+            differences = [
+                (_gradient(problem, lines, h * v) - _gradient(problem, lines, -h * v)) / (2 * h) for h in MOVES
+            ]
     except Exception:  # of what is not written for complex numbers
         return False
     off = min(np.max(np.abs(difference - Hv)) for difference in differences)
