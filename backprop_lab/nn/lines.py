@@ -31,7 +31,7 @@ def _fraction(*numbers: Any) -> Any:
 
 
 NAMESPACE = {"np": np, "math": math, "Fraction": _fraction}
-RESERVED = {*dir(builtins), *keyword.kwlist, "_array", "_keep", "_alone", "_rounding"}
+RESERVED = {*dir(builtins), *keyword.kwlist}
 
 
 class _Made:

@@ -20,10 +20,12 @@ from backprop_lab.nn.lines import (
     read_only,
     tree_of,
 )
+from backprop_lab.nn.memory import MEMORY, Operations
 from backprop_lab.nn.stacking import CannotBeStackedError, Stacking, ones, picked, products
 
 Function = Callable[..., Any]
 NOISE = "_rounding"  # a generator that is given so: each operation is then rounded at random
+BUFFER = 1024  # numbers; in a larger one, NumPy lays out what it repeats for each row of a stack, as learning rates are
 NOISY = 32 * np.finfo(float).eps  # of a number: how much is added or taken off, as a rule
 # What makes a value read-only; a call takes longer, and nearly all are arrays of their own.
 _KEEPS = "; {0}.setflags(False) if {0}.__class__ is _array and {0}.base is None else ({0} := _keep({0}))"
@@ -71,17 +73,19 @@ def function_of(
     dimensions: tuple[tuple[str, int], ...] | None = None,
     keep: bool = False,
     analytic: bool = False,
+    repeated: bool = False,
 ) -> Function:
     """The lines as one function of what is given, in that order, which returns the results. Made once, and kept.
 
     Lines that no result needs are left out, and one that uses a later value waits for it. With `keep`, each value is
     made read-only before a line uses it, and all that is given or results is returned by name. With `dimensions`, of
-    each value that is given, the function takes stacks: see `Stacking`. With `analytic`, it takes a complex step: see
-    `_Analytic`. With NOISE among what is given, it computes a little differently each time. What overflows does so
-    without a warning. Raises ValueError if a line is no Python, if it uses a name that nothing gives, or if lines wait
-    for each other; its function does so, naming the line, if NumPy refuses one.
+    each value that is given, the function takes stacks: see `Stacking`; if it is `repeated` besides, it is made for
+    `Repeated`. With `analytic`, it takes a complex step: see `_Analytic`. With NOISE among what is given, it computes a
+    little differently each time. What overflows does so without a warning. Raises ValueError if a line is no Python, if
+    it uses a name that nothing gives, or if lines wait for each other; its function does so, naming the line, if NumPy
+    refuses one.
     """
-    codes = dict(lines)
+    codes, operations = dict(lines), None
     ordered = {name: _on_one_line(codes[name]) for name in _that_are_needed(codes, results, given)}
     if analytic:
         ordered = {name: ast.unparse(_Analytic().visit(tree_of(code))) for name, code in ordered.items()}
@@ -89,12 +93,13 @@ def function_of(
         known = dict(dimensions)
         if many := [name for name, axes in known.items() if axes > 2]:
             raise CannotBeStackedError(f"The value {many[0]}, with {known[many[0]]} axes,")
+        operations = Operations(known) if repeated else None
         for name, code in ordered.items():
             try:
-                tree, known[name] = Stacking(known).visit(tree_of(code))
+                tree, known[name] = (operations or Stacking(known)).visit(tree_of(code))
             except CannotBeStackedError:
                 raise CannotBeStackedError(f"The line {name} = {codes[name]}") from None
-            ordered[name] = ast.unparse(tree)
+            ordered[name] = operations.after(tree, name) if operations else ast.unparse(tree)
     if NOISE in given:
         ordered = {name: ast.unparse(_Noisy().visit(tree_of(code))) for name, code in ordered.items()}
     # Each line of the function is one of these, so that the number of its line tells which one stopped.
@@ -102,6 +107,9 @@ def function_of(
     ends = [f"_alone({name}, {known[name]})" if dimensions and known[name] < 2 else name for name in results]
     by_name = (f"{name!r}: {name}" for name in (*given, *results))
     returned = f"{{{', '.join(by_name)}}}" if keep else f"[{', '.join(ends)}]"
+    if operations:
+        operations.end(results)
+        given, returned = (*given, MEMORY), f"{returned}, [{', '.join(operations.functions)}]"
     made = "\n".join([f"def step({', '.join(given)}):", *body, f"    return {returned}"])
     scope: dict[str, Any] = {
         **NAMESPACE,
@@ -120,6 +128,8 @@ def function_of(
     def step(*values: Any) -> Any:
         try:
             with np.errstate(all="ignore"):
+                if operations:
+                    np.setbufsize(BUFFER)
                 return run(*values)
         except Exception as error:  # whatever NumPy raises, or a function of your own
             at = error.__traceback__ and error.__traceback__.tb_next
@@ -128,7 +138,8 @@ def function_of(
             name = names[at.tb_lineno - 2]
             raise LineError(name, f"{name} = {codes[name]} stopped with {type(error).__name__}: {error}") from error
 
-    vars(step)["plain"] = run  # without silence, and without a word on which line it was
+    # `plain` is without silence, and without a word on which line it was.
+    vars(step).update(plain=run, operations=operations)
     return step
 
 

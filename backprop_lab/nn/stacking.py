@@ -133,7 +133,7 @@ class Stacking:
         return ast.Call(_of_numpy("concatenate"), [joined, ast.Constant(axis - 2)], []), 2
 
 
-def products(left: Array, right: Array) -> Array:
+def products(left: Array, right: Array, out: Array | None = None) -> Array:
     """`left @ right` of stacks, (S, N, D) and (S, D, H), in the way that is faster.
 
     NumPy multiplies a stack matrix by matrix, which for tiny ones is mostly overhead. Where the problems lie side by
@@ -141,8 +141,9 @@ def products(left: Array, right: Array) -> Array:
     memory, and so on for all n, d and h.
     """
     along_the_problems = left.ndim == right.ndim == 3 and left.strides[0] == left.itemsize
-    product: Array = np.einsum("snd,sdh->snh", left, right) if along_the_problems else left @ right
-    return product
+    if along_the_problems:
+        return np.einsum("snd,sdh->snh", left, right, out=out)
+    return np.matmul(left, right, out=out)
 
 
 def picked(scores: Array, rows: int, labels: Array) -> Array:

@@ -13,6 +13,7 @@ import numpy as np
 
 from backprop_lab.nn.layers import Layer
 from backprop_lab.nn.lines import NAMESPACE, RESERVED, as_term, fields_of, names_in
+from backprop_lab.nn.memory import Repeated
 from backprop_lab.nn.running import Function, call, function_of
 from backprop_lab.nn.stacking import CannotBeStackedError
 
@@ -136,18 +137,21 @@ class Lines(tuple[Step, ...]):
         values: dict[str, Any] = step(*given.values())
         return values
 
-    def function(self, results: tuple[str, ...], given: tuple[str, ...], ranks: tuple[int, ...] = ()) -> Function:
+    def function(
+        self, results: tuple[str, ...], given: tuple[str, ...], ranks: tuple[int, ...] = (), repeated: bool = False
+    ) -> Function:
         """Some results as a function of what is given; with its `ranks` to one problem, of stacks of it.
 
-        In a stack what has no axis is (S, 1, 1), and what has one (S, 1, N); the results are (S,) and (S, N).
+        In a stack what has no axis is (S, 1, 1), and what has one (S, 1, N); the results are (S,) and (S, N). One of
+        stacks that is `repeated`, on arrays of the same shapes, keeps its memory: see `Repeated`.
 
         Raises CannotBeStackedError if a line does what nobody has said how to do for many problems at once.
         """
-        key = results, given, ranks
+        key = results, given, ranks, repeated
         if (step := self._functions.get(key)) is None:
             dimensions = tuple(zip(given, ranks, strict=True)) if ranks else None
-            step = self._functions[key] = function_of(self.codes, given, results, dimensions)
-        return step
+            step = self._functions[key] = function_of(self.codes, given, results, dimensions, repeated=repeated)
+        return Repeated(step, vars(step)["operations"], self.replacing) if repeated else step
 
     def call(
         self,
@@ -251,6 +255,8 @@ def check_names(given: Iterable[str], lines: Lines) -> None:
             raise ValueError(
                 f"two values would be called {name}: call a parameter or a line of the loss something else"
             )
+        if name.startswith("_"):
+            raise ValueError(f"{name!r} cannot be the name of a value: call it something that starts with a letter")
         if not name.isidentifier() or name in RESERVED:
             raise ValueError(f"{name!r} cannot be the name of a value in a line of Python")
         taken.add(name)

@@ -280,7 +280,8 @@ def _train(
     wide = [_widened(name, problem) if is_stack else np.asarray for name in (*data, *replaced)]
     values = [widen(value) for widen, value in zip(wide, data.values(), strict=False)]
     wide = wide[len(data) :]
-    step = lines.function((problem.loss_name, *(lines.replacing[name] for name in replaced)), names, ranks)
+    results = problem.loss_name, *(lines.replacing[name] for name in replaced)
+    step = lines.function(results, names, ranks, repeated=len(lr) >= FEW_RUNS if is_stack else False)
     losses: list[Array] = []
     low = any(problem.given[name].ndim < 2 for name in replaced)
     since = time.monotonic()
