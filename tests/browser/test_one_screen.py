@@ -75,22 +75,24 @@ UNBROKEN = r"""words => {
 
 
 @pytest.mark.parametrize(
-    ("lesson", "beside_files"),
+    ("lesson", "large", "screens"),
     [
-        ("tour", True),
-        pytest.param("tour", False, marks=pytest.mark.release),
-        pytest.param("training", True, marks=pytest.mark.release),
+        ("tour", False, [LAPTOP, PROJECTOR]),
+        pytest.param("tour", False, [LAPTOP, TABLET, PHONE], marks=pytest.mark.release),
+        pytest.param("tour", True, [PROJECTOR, LAPTOP, MONITOR], marks=pytest.mark.release),
+        pytest.param("training", False, [LAPTOP, PROJECTOR], marks=pytest.mark.release),
     ],
 )
-def test_a_question_of_a_tour_is_seen_whole_and_so_is_what_is_said_to_an_answer(notebook, lesson, beside_files):
-    lab = notebook(f"from backprop_lab.ui import StepThrough\n\nStepThrough(questions={lesson!r})", run=False)
-    if not beside_files:
+def test_a_question_of_a_tour_is_seen_whole_and_so_is_what_is_said_to_an_answer(notebook, lesson, large, screens):
+    options = f"questions={lesson!r}, large={large}"
+    lab = notebook(f"from backprop_lab.ui import StepThrough\n\nStepThrough({options})", run=False)
+    if large or PHONE in screens:  # without the list of files
         lab.command("application:toggle-left-area")
     lab.run_all()
     tour = lab.root.locator(".bpl-tour")
 
     def check():
-        for width, height in [LAPTOP, PROJECTOR] if beside_files else [LAPTOP, TABLET, PHONE]:
+        for width, height in screens:
             lab.page.set_viewport_size({"width": width, "height": height})
             lab.page.evaluate(LAID_OUT)
             lab.wait_until(lambda: tour.evaluate("e => e.clientHeight > 50 && e.scrollHeight <= e.clientHeight + 1"))
