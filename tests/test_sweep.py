@@ -8,7 +8,7 @@ from common import check_cases, count, in_other_numbers, plain_training, same_va
 from own_parts import OWN_PROBLEMS, Scale
 from problems import LOSSES, identical
 
-from backprop_lab import ACTIVATIONS, ReLU, SumSquaredError, random_problem, sweep, trace
+from backprop_lab import ACTIVATIONS, ReLU, SumSquaredError, program, random_problem, sweep, trace
 from backprop_lab.nn.stacking import products
 from backprop_lab.step.random_problems import redrawn
 from backprop_lab.training import sweep as sweeping
@@ -167,3 +167,26 @@ def test_single_precision_stays():
 
 def test_what_cannot_be_swept_is_refused_with_the_sentence_that_somebody_has_read():
     check_cases("sweeps", globals())
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "P = 1 / (1 + np.exp(-X @ W))\nlogs = np.log(P) * y**2\nm = len(X)\nL = -np.sum(logs) / m",
+        "z = X @ W\nm = z.max(axis=1)\nlse = m + np.log(np.exp(z - m[:, None]).sum(axis=1))\nL = np.mean(lse)",
+        "z = X @ W\nr = z.mean(axis=0)\nL = np.sum((z - r[None, :])**2) + np.sum(r[None])",
+        "g = np.tanh(X @ W).sum(axis=(0, 1), keepdims=True)\nL = np.sum(g**2)",
+        "z = X @ W\nL = np.mean(X.T @ z) - np.mean(y.T @ z) + np.sum(z.T)",
+    ],
+)
+def test_lines_that_fill_an_array_or_add_an_axis_are_trained_as_one_stack(lines):
+    rng = np.random.default_rng(0)
+    data = {"X": rng.standard_normal((5, 3)), "y": rng.standard_normal((5, 2))}
+    p = program(lines, {"W": rng.standard_normal((3, 2))}, data)
+    for lrs in (FEW["lrs"], np.geomspace(1e-4, 1e-2, sweeping.FEW_RUNS)):
+        result = sweep([None], lrs, 9, problem=p)
+        assert result.one_by_one == ""
+        run = trace(p.evolve(lr=lrs[-1]))
+        for loss in result.loss[0, -1]:
+            np.testing.assert_allclose(loss, run["L"], rtol=1e-12)
+            run = trace(run.next_problem())

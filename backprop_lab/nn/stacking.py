@@ -14,6 +14,7 @@ class CannotBeStackedError(Exception):
     """A line does something that nobody has said how to do for many problems at once. It says which line."""
 
 
+_FILLED = {("zeros_like", 1), ("ones_like", 1), ("full_like", 2)}
 _REDUCTIONS = ("sum", "mean", "max", "min", "prod", "var", "std")
 
 
@@ -63,6 +64,14 @@ class Stacking:
                 (count, k), (chosen, n) = self.visit(classes), self.visit(labels)
                 if (k, n) == (0, 1):
                     return ast.Call(ast.Name("_ones", ast.Load()), [count, chosen], []), 2
+            case ast.Subscript(of, ast.Tuple([ast.Slice(None, None, None), ast.Constant(None)])):
+                row, n = self.visit(of)
+                if n == 1:
+                    return ast.Attribute(row, "mT", ast.Load()), 2
+            case ast.Subscript(of, ast.Constant(None) | ast.Tuple([ast.Constant(None), ast.Slice(None, None, None)])):
+                row, n = self.visit(of)
+                if n == 1:
+                    return row, 2
             case ast.Subscript(of, ast.Slice() as rows) | ast.Subscript(of, ast.Tuple([ast.Slice() as rows])):
                 return self.visit(ast.Subscript(of, ast.Tuple([rows, ast.Slice()])))
             case ast.Subscript(of, ast.Tuple([ast.Slice() as rows, ast.Slice() as columns]) as places):
@@ -96,7 +105,10 @@ class Stacking:
             return self.visit(ast.BinOp(arguments[0], ast.MatMult(), arguments[1]))
         if name in ("concatenate", "hstack", "vstack"):
             return self._joined(name, arguments, options)
-        if options or not goes_cell_by_cell(name, len(arguments)):
+        if name in ("ones", "full", "broadcast_to") and not options:
+            return self._filled(arguments if name == "full" else arguments[::-1])
+        is_filled = (name, len(arguments)) in _FILLED
+        if options or not (goes_cell_by_cell(name, len(arguments)) or is_filled):
             raise CannotBeStackedError
         parts = [self.visit(argument) for argument in arguments]
         return ast.Call(_of_numpy(name), [part for part, _ in parts], []), max(n for _, n in parts)
@@ -108,6 +120,7 @@ class Stacking:
             axis, keepdims = (ast.literal_eval(options.pop(each, ast.Constant(None))) for each in ("axis", "keepdims"))
         except ValueError:
             raise CannotBeStackedError from None
+        axis = None if n == 2 and axis in ((0, 1), (-2, -1)) else axis
         if options or n > 2 or len(arguments) > 2 or not isinstance(axis, int | None):
             raise CannotBeStackedError
         if n == 0 or (axis is not None and not -n <= axis < n):
@@ -121,6 +134,15 @@ class Stacking:
             return ast.Call(_of_numpy("expand_dims"), [turned, ast.Constant(-2)], []), 1
         left = n if keepdims else 0 if axis is None else n - 1
         return ast.Call(_of_numpy(name), [of], [*along, ast.keyword("keepdims", ast.Constant(True))]), left
+
+    def _filled(self, arguments: list[ast.expr]) -> tuple[ast.expr, int]:
+        """An array of a shape that is filled with what comes after that, or with ones."""
+        lengths, value = [self.visit(each)[0] for each in getattr(arguments[0], "elts", [])], arguments[1:]
+        if len(lengths) not in (1, 2):
+            raise CannotBeStackedError
+        shape = ast.Tuple([ast.Constant(1)] * (2 - len(lengths)) + lengths, ast.Load())
+        filled = ast.Call(_of_numpy("ones"), [shape], [])
+        return ast.BinOp(self.visit(value[0])[0], ast.Mult(), filled) if value else filled, len(lengths)
 
     def _joined(self, name: str, arguments: list[ast.expr], keywords: list[ast.keyword]) -> tuple[ast.expr, int]:
         axis: Any = {"hstack": 1, "vstack": 0}.get(name, 0)
