@@ -878,6 +878,28 @@ def test_what_is_multiplied_by_0_has_a_gradient_of_0(lines):
     assert_right(derive(lines, parameters, data), parameters, data)
 
 
+@pytest.mark.parametrize(
+    ("line", "gradient"),
+    [
+        ("np.sum(W**1.1)", "1.1 * W**0.1"),
+        ("np.sum(W**2.2)", "2.2 * W**1.2"),
+        ("(1 - 0.9) * np.sum(W**2)", "0.2 * W"),
+        ("np.sum(np.maximum(0.9 * W, (0.9 - 1) * W))", "np.where(0.9 * W > (0.9 - 1) * W, 0.9, -0.1)"),
+        ("np.sum(W * 0.3 / 3)", "np.full_like(W, 0.1)"),
+    ],
+)
+def test_numbers_come_out_as_on_paper(line, gradient):
+    assert derived(derive(f"L = {line}", {"W": np.ones((2, 3))}, {})) == [f"dW = {gradient}"]
+
+
+def test_a_backward_pass_below_the_loss_is_said_to_be_one():
+    lines = "h = np.tanh(X @ W)\nL = np.mean((h - y)**2)\ndh = 2 * (h - y) / y.size\ndW = X.T @ (dh * (1 - h**2))"
+    with pytest.raises(
+        ValueError, match="this is a gradient, and the last line is the loss: leave the backward pass out"
+    ):
+        derive(lines, numbers(W=(3, 2)), numbers(1, X=(4, 3), y=(4, 2)))
+
+
 def test_random_programs_in_odd_shapes_have_right_gradients():
     tried, refused, gradients = count(50_000, 100), 0, 0
     for seed in (13_314, *range(1, tried)):  # in that one a part of dP0 is a sum, and there is a P0_sum

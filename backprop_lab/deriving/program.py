@@ -174,6 +174,9 @@ class _Program:
             self.lines[at] = self._with_names(line)
         graph.is_read = True
         loss = graph.names[self.loss.name]
+        if self.loss.name.startswith("d") and self.loss.name[1:] in graph.names:
+            raise self.loss.error("this is a gradient, and the last line is the loss: leave the backward pass out, or "
+                                  "hand it in as backward=")  # fmt: skip
         if loss.shape != ():
             raise self.loss.error(f"the loss is one number, and this has the shape {loss.shape}: np.sum or np.mean "
                                   f"makes one number of it")  # fmt: skip

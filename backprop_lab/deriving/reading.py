@@ -1,15 +1,18 @@
 """Expressions, read: what may stand in a line is on a list, and is checked before anything is run."""
 
 import ast
+import math
 from collections.abc import Callable
 from difflib import get_close_matches
 from operator import add, floordiv, mul, sub
 from typing import Any
 
+import numpy as np
+
 from backprop_lab.deriving.calls import ALIASES, METHODS, REDUCTIONS, SPELLED, TAKES, meant, spelled_otherwise
 from backprop_lab.deriving.graph import Graph
 from backprop_lab.deriving.nodes import SIZES, TIGHT, Node, RefusedError, code, seen
-from backprop_lab.deriving.refusals import ALONE, FUNCTION, INSTEAD, MODULES, SYNTAX, instead
+from backprop_lab.deriving.refusals import ALONE, FUNCTION, INSTEAD, MODULES, OF_A_SHAPE, SYNTAX, instead
 from backprop_lab.deriving.shapes import FUNCTIONS, Part, einsum_letters, length, number_of
 
 OPERATORS: dict[type[ast.AST], str] = {
@@ -143,8 +146,7 @@ class Reader:
                     return node
                 if isinstance(whole := number_of(meant), int):
                     return whole
-        code = ast.unparse(tree)
-        raise RefusedError(f"`{code}` must be made of whole numbers and sizes, with + - * // at most, such as len(X)")
+        raise RefusedError(OF_A_SHAPE.format(ast.unparse(tree)))
 
     def _index(self, of: Node, given: list[ast.expr]) -> Node:
         new = [ast.unparse(each) in ("None", "np.newaxis") for each in given]
@@ -239,7 +241,8 @@ class Reader:
         if name not in TAKES:
             if not named and (node := self._spelled_otherwise(name, args)):
                 return node
-            raise RefusedError(f"np.{name} has no rule: {instead(name, meant(name))}")
+            module = "math" if hasattr(math, name) and not hasattr(np, name) else "np"
+            raise RefusedError(f"{module}.{name} has no rule: {instead(name, meant(name))}")
         least, most, names = TAKES[name]
         if not least <= len(args) <= most or not named.keys() <= {*names}:
             by_name = f", and by name {' and '.join(names)}" if names else ", none by name"

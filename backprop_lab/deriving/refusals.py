@@ -2,6 +2,7 @@
 
 LOOP = "a loop: write out each turn, with names of its own, such as h1, h2, h3"
 FUNCTION = "a function: write what it does as lines, each with a name"
+CLASS = "a class: write what its forward pass does as lines, each with a name"
 CHOICE = "an if: np.where(mask, A, B) chooses cell by cell"
 IMPORT = "an import: np is there already, and nothing else is needed"
 NUMBERS = "a line holds numbers such as 0.5: no text, no True or None, no complex number"
@@ -11,7 +12,7 @@ PICKED = f"{PART}; P[np.arange(N), y] -= 1 is P - np.eye(P.shape[1])[y]"
 ALONE = "{}: a value has a plain name here: write {}"
 SYNTAX = {  # by the name that Python has for it
     "For": LOOP, "While": LOOP, "AsyncFor": LOOP, "ListComp": LOOP, "SetComp": LOOP, "DictComp": LOOP,
-    "GeneratorExp": LOOP, "FunctionDef": FUNCTION, "AsyncFunctionDef": FUNCTION, "ClassDef": FUNCTION,
+    "GeneratorExp": LOOP, "FunctionDef": FUNCTION, "AsyncFunctionDef": FUNCTION, "ClassDef": CLASS,
     "Lambda": FUNCTION, "If": CHOICE, "IfExp": CHOICE, "Match": CHOICE, "Import": IMPORT, "ImportFrom": IMPORT,
     "AugAssign": "a value is changed in place: give the new one a name of its own",
     "AnnAssign": "an annotation: write the name, =, and what it is",
@@ -29,6 +30,10 @@ SYNTAX = {  # by the name that Python has for it
     "Dict": "a dict: give each value a name",
     "Set": "a set: give each value a name",
 }  # fmt: skip
+OF_A_SHAPE = (
+    "`{}` must be made of sizes, such as len(X), and of whole numbers that are written out, if need be in a line such "
+    "as k = 2, with + - * // at most"
+)
 DATA = "put it among the data"
 WINDOW = "name each window, such as x[:, 0:3]"
 JOIN = f"{DATA}, or join values with np.concatenate or np.stack"
@@ -39,6 +44,7 @@ UNKNOWN = "no line here can compute it; if nothing learnt is in it, put it among
 MASK = "put the mask among the data, such as np.tri(n), and write A * mask, or np.where(mask, A, -1e9) for scores"
 SIGMOID = "write 1 / (1 + np.exp(-X))"
 LOG_SUM = "write m + np.log(np.exp(X - m).sum(axis=-1, keepdims=True)), where m = X.max(axis=-1, keepdims=True)"
+ERF = "it is not NumPy's; 1 + erf(X / sqrt(2)) is nearly 1 + np.tanh(np.sqrt(2 / np.pi) * (X + 0.044715 * X**3))"
 NONE = "it has no slope"
 ORDER = "put the order among the data, and write X[order]"
 AGAIN = "name the value several times in np.concatenate or np.stack"
@@ -73,7 +79,14 @@ INSTEAD = {  # of a function
     "pad": "join zeros from the data with np.concatenate", "linalg": UNKNOWN,
     "norm": "write np.sqrt(np.sum(X**2)), with the same axis; its square is np.sum(X**2)", "norm of several": OF_ORD,
     "tan": "write np.sin(X) / np.cos(X)", "expm1": "write np.exp(X) - 1",
-    "exp2": "write 2**X", "log2": "write np.log(X) / np.log(2)", "log10": "write np.log(X) / np.log(10)",
+    "exp2": "write np.exp(np.log(2) * X)", "fmax": "write np.maximum(A, B)", "fmin": "write np.minimum(A, B)",
+    "ptp": "write np.max(X) - np.min(X)", "diagonal": "the diagonal of X is np.sum(X * np.eye(len(X)), axis=1)",
+    "convolve": WINDOW, "correlate": WINDOW,
+    "take_along_axis": "write P[np.arange(len(P)), y]",
+    "moveaxis": "write np.transpose", "select": "write np.where within np.where", "percentile": UNKNOWN,
+    "quantile": UNKNOWN, "erf": ERF, "sinc": UNKNOWN, "greater": "write A > B", "less": "write A < B",
+    "broadcast_to": "put ones among the data, and write X * ones",
+    "log2": "write np.log(X) / np.log(2)", "log10": "write np.log(X) / np.log(10)",
     "sigmoid": SIGMOID, "expit": SIGMOID, "relu": "write np.maximum(X, 0)",
     "softmax": "write np.exp(Z) / np.exp(Z).sum(axis=-1, keepdims=True)",
     "log_softmax": "write Z - np.log(np.exp(Z).sum(axis=-1, keepdims=True))", "logsumexp": LOG_SUM,

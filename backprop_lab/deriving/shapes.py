@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from operator import add, mul, neg, sub, truediv
 from typing import Any
 
@@ -39,6 +40,8 @@ def number_of(node: Node) -> float | None:
 def _calculated(op: str, *numbers: float) -> float:
     try:
         found: float = _WAYS[op](*numbers)
+        if op in "+-*/" and isinstance(found, float):  # 1 - 0.9 is 0.1, as it is on paper
+            found = float(_WAYS[op](*(Fraction(repr(number)) for number in numbers)))
         if isinstance(found, complex) or not math.isfinite(found) or abs(found) > (1e300, 2**53)[type(found) is int]:
             raise OverflowError
     except (ZeroDivisionError, OverflowError):
