@@ -2540,3 +2540,96 @@ def test_a_name_may_mean_another_thing_than_usual_and_a_mistake_beside_it_is_see
     assert change[0] in text
     wrong = check_lines(text.replace(*change), problem)
     assert wrong.ok is False, wrong
+
+
+IN_ANOTHER_COURSE = random_problem(0, 6, 2, 4, 3, lr=0.1)  # no two of its sizes are the same
+COUNTED = program(
+    "counts = np.exp(X @ W)\nprobs = counts / counts.sum(1, keepdims=True)\n"
+    "loss = -np.log(probs[np.arange(len(X)), Y]).sum() / n",
+    {"W": DRAWN((3, 3))},
+    {"X": DRAWN((6, 3)), "Y": np.array([0, 1, 2, 1, 0, 2]), "n": 6},
+)
+IN_COLUMNS = program(
+    "Z = W @ X + b\nJ = np.sum((Z - Y)**2) / (2 * X.shape[1])",
+    {"W": DRAWN((2, 3)), "b": DRAWN((2, 1))},
+    {"X": DRAWN((3, 6)), "Y": DRAWN((2, 6))},
+)
+DROPPING = Problem(
+    Network([Linear(DRAWN((3, 4)), DRAWN((1, 4))), ReLU(), Dropout(0.2), Linear(DRAWN((4, 2)), DRAWN((1, 2)))]),
+    MeanSquaredError(), DRAWN((6, 3)), DRAWN((6, 2)), 0.1,
+)  # fmt: skip
+JUDGED = {  # what is wrong, or cannot be told, and a part of what is said
+    "a transpose that no layout lets one leave out": (
+        ("dout = 2*(y_pred - y)\nG = dout @ W2\nD = G * (H1 > 0)\ndW1 = X.T @ D\ndb1 = D.sum(0)\n"
+         "dW2 = H1.T @ dout\ndb2 = dout.sum(0)"),
+        IN_ANOTHER_COURSE, [2], "the first matrix needs as many columns as the second has rows",
+    ),
+    "the same with an update": (
+        ("dvalues = 2*(y_pred - y)\ndweights2 = np.dot(H1.T, dvalues)\ndinputs2 = np.dot(dvalues, W2)\n"
+         "drelu = dinputs2.copy()\ndrelu[H1 <= 0] = 0\ndweights1 = np.dot(X.T, drelu)\nW1 += -lr * dweights1"),
+        IN_ANOTHER_COURSE, [3], "the first matrix needs as many columns as the second has rows",
+    ),
+    "a transpose that the update does not have": (
+        "dY2 = 2*(y_pred - y)\ndW2 = dY2.T @ H1\nW2 -= lr * dW2\ndW1 = X.T @ dY1\nW1 -= lr * dW1",
+        IN_ANOTHER_COURSE, [2],
+        "dW2 is transposed, and the update takes it as it is: its shape is (3, 4), and should be (4, 3)",
+    ),
+    "a bias by the name that nnfs has for it": (
+        "dout = 2*(y_pred - y)\ndW2 = H1.T @ dout\ndbiases2 = dout.sum(1)", IN_ANOTHER_COURSE, [3], "sum along the rows"
+    ),
+    "a whole number among the data": (
+        "dlogits = probs.copy()\ndlogits[range(n), Y] -= 1\ndlogits /= n\ndW = X.T @ dlogits", COUNTED, [], "right: dW"
+    ),
+    "a 2 too many where samples are columns": (
+        "m = X.shape[1]\ndZ = 2 * (Z - Y) / m\ndW = dZ @ X.T", IN_COLUMNS, [2], "wrong: dZ is twice what it should be\n"
+    ),
+    "a deep copy": (
+        "import copy\nW2 = copy.deepcopy(W2)\ndout = 2*(y_pred - y)\ndW2 = H1.T @ dout\nW2 = W2 + lr * dW2",
+        IN_ANOTHER_COURSE, [5], "uphill",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "problem", "wrong", "said"), JUDGED.values(), ids=JUDGED)
+def test_only_the_line_with_the_mistake_is_wrong_in_courses_that_name_things_otherwise(text, problem, wrong, said):
+    found = check_lines(text, problem)
+    assert [line.lines[-1] for line in found.lines if line.ok is not True] == wrong, found
+    assert said in f"{found}\n"
+
+
+def test_behind_a_mask_of_an_unknown_rate_nothing_is_said_to_be_wrong():
+    text = """
+        H1 = np.maximum(0, np.dot(X, W1) + b1)
+        U1 = (np.random.rand(*H1.shape) < p) / p
+        H1 *= U1
+        out = np.dot(H1, W2) + b2
+        dout = 2 * (out - y) / y.size
+        dW2 = H1.T @ dout
+        dH1 = dout @ W2.T
+        dH1 *= U1
+        dH1[H1 <= 0] = 0
+        dW1 = X.T @ dH1
+    """
+    found = check_lines(text, DROPPING)
+    assert {line.ok for line in found.lines} == {None}
+    assert all("what is p? Say it, as in names={'p': 0.8}" in line.sentence for line in found.lines)
+    assert check_lines(text, DROPPING, {"p": 0.8}).ok
+
+
+def test_where_a_line_gives_nothing_that_is_known_the_gradients_are_said_to_be_missing():
+    found = check_lines("dout = 2*(y_pred - y)\nW2_g = 3 * X.T @ dout", IN_ANOTHER_COURSE)
+    assert found.missing == ("dW2", "db2", "dW1", "db1")
+    assert check_lines("dout = 2*(y_pred - y)", IN_ANOTHER_COURSE).missing == ()
+
+
+LOOPS_OVER_SAMPLES = (
+    "for k in range(X.shape[0]):\n    for j in range(X.shape[1]):\n        dC[X[k, j]] += demb[k, j]",
+    "m, n = X.shape\nfor i in range(m):\n    e = X[i] @ w - y[i]\n    for j in range(n):\n        dw[j] += e * X[i, j]",
+)
+
+
+@pytest.mark.parametrize("loop", LOOPS_OVER_SAMPLES)
+def test_of_a_loop_over_samples_nobody_is_asked_what_its_lists_hold(loop):
+    with pytest.raises(ValueError, match="is a for") as told:
+        check_lines(loop, IN_ANOTHER_COURSE)
+    assert "names=" not in str(told.value)

@@ -307,6 +307,22 @@ def test_each_of_two_lines_with_a_mistake_is_told():
     assert sorted(sorted(change.mends) for change in found.changes) == [["W1"], ["W2"]], found
 
 
+@pytest.mark.parametrize("mask", ["dh * h > 0", "dh * 1 * a > 0"])
+def test_missing_parentheses_around_a_mask_are_told(mask):
+    source = f"""
+def loss(p):
+    a = X @ p["W"]
+    h = np.maximum(a, 0)
+    dh = 2 * (h - Y)
+    dh = {mask}
+    return np.sum((h - Y)**2), {{"W": X.T @ dh}}
+"""
+    scope = typed(source, {"np": np, "__name__": "cell"} | drawn(1, X=(5, 3), Y=(5, 2)))
+    (change,) = diagnose(scope["loss"], drawn(0, W=(3, 2))).changes
+    kept, _, name = mask.removesuffix(" > 0").rpartition(" * ")
+    assert (change.text, change.line) == (f"dh = {kept} * ({name} > 0)", 6)
+
+
 def test_that_no_change_of_one_line_helps_is_said_where_lines_were_tried():
     source = "def loss(p):\n    return np.sum(np.exp(p['w'])**3 * X), {'w': np.tanh(X) * np.sin(p['w'])}\n"
     scope = typed(source, {"np": np, "__name__": "cell", "X": np.arange(1.0, 7).reshape(2, 3)})

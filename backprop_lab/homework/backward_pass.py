@@ -14,7 +14,16 @@ import numpy as np
 from backprop_lab.feedback.plain_words import another_name, in_plain_words
 from backprop_lab.homework.found import SAME, Found, fit_of, is_own_part, no_numbers, turned
 from backprop_lab.homework.names import A_GRADIENT, Names, before_its_activation
-from backprop_lab.homework.statements import FUNCTIONS, HANDED_ON, ZEROS, Statement, is_handed_on, what_is
+from backprop_lab.homework.statements import (
+    FUNCTIONS,
+    HANDED_ON,
+    ZEROS,
+    Statement,
+    is_handed_on,
+    is_taken_as_it_is,
+    stays,
+    what_is,
+)
 
 MASKS = re.compile("[<>]")
 A_COPY = re.compile(r"\w+\d = \w+\d")
@@ -140,6 +149,8 @@ class Pass:
         elif missing:
             self.unknown[name] = what = self.unknown.get(missing[0], missing[0])
             note = what_is(what, statement.text)
+            if statement.goes_on and not of:  # as `H1 *= mask`, after which nobody knows what H1 is
+                self.changed[name] = note
         if note:
             for known in self.known:
                 known.pop(name, None)
@@ -155,7 +166,7 @@ class Pass:
             if of and self.names[0].is_sure(name):
                 sentence += f", and {name} should have {np.shape(self.names[0].right(of))}"
             return self._stopped(name, reads, False, sentence)
-        if not statement.goes_on and self._begins(name, values):
+        if not statement.goes_on and self.names[0].begins(name, values):
             return None
         self.before = [known.get(name) for known in self.known]
         for known, value in zip(self.known, values, strict=True):
@@ -190,11 +201,6 @@ class Pass:
         is_first = statement.goes_on and of.endswith("_new") and of not in (each.of for each in self.found)
         return is_first or self._may_be_a_gradient(statement.name, statement.reads)
 
-    def _begins(self, name: str, values: Sequence[Any]) -> bool:
-        """Whether a state is set to the 0 that it has at first: it is judged with other numbers in it too."""
-        names = self.names[0]
-        return bool(np.ndim(names.problem.state.get(names.of(name), 0))) and not any(map(np.any, values))
-
     def _entering(self, reads: Set[str]) -> float:
         """The factor that all gradients have from which something is made; 1 where they differ."""
         factors = {self.factors[each] for each in reads & {*self.factors}}
@@ -206,8 +212,7 @@ class Pass:
         self.unfinished.add(name)
         meant = self.blamed.get(lines[-1])
         of = meant if isinstance(meant, str) else self.names[0].gradient(name)
-        found = Found(lines, name, of, ok, [], note=note)
-        found.is_on_the_way = self.names[0].is_on_the_way(found.of)
+        found = Found(lines, name, of, ok, [], is_on_the_way=self.names[0].is_on_the_way(of), note=note)
         for known in self.known:
             known.pop(name, None)  # what it was before is known no more
         if found.of:
@@ -252,6 +257,8 @@ class Pass:
         if fits and len(lines) > 1 and SOME_CELLS.search(last.text) and all(map(np.array_equal, values, self.before)):
             of, fits = names.following(fits[0][0]), []  # the last line should have done something, and did not
         note = next((self.untold[each] for each in sorted(read) if each in self.untold), "")
+        is_turned = bool(fits) and fits[0][2] and is_taken_as_it_is(name, self.statements[lines[-1] + 1 :])
+        of, fits = (fits[0][0], []) if is_turned else (of, fits)
         if not fits and is_own_part(self.names, of, values):
             return None  # a part of the learner's own
         if not fits:
@@ -266,7 +273,7 @@ class Pass:
             if note:
                 return self._stopped(name, read, None, note)
             entering = (entering if names.is_on_the_way(of) else 1.0) * (meant if isinstance(meant, float) else 1.0)
-            found = Found(lines, name, of, False, values, None, entering, is_on_the_way=names.is_on_the_way(of))
+            found = Found(lines, name, of, False, values, None, entering, 1.0, is_turned, names.is_on_the_way(of))
             found.has_its_slope = has_slope
             found.has_no_room = all(way is None for way in turned(np.asarray(values[0]), names.trace[of]))
             self._put_right(found, entering)
@@ -288,12 +295,6 @@ class Pass:
             return None
         return found
 
-    def _stays(self, name: str, at: int) -> bool:
-        """Whether only one statement writes a name, and gradients are computed with it."""
-        later = (each for each in self.statements[at + 1 :] if name in each.reads)
-        is_used = any(self.names[0].may_be_a_gradient(each.name) for each in later)
-        return is_used and sum(each.name == name for each in self.statements) == 1
-
     def _forward(self, name: str, values: Sequence[Any], lines: list[int]) -> Found | None:
         """A line of the forward pass gives a name to a value, or is wrong; any other is the learner's own.
 
@@ -309,7 +310,9 @@ class Pass:
                 for each in self.names:
                     each.own[name] = of
                 return Found(lines, name, of, True, list(values), 1.0) if names.is_of_the_update(of) else None
-        is_named = name[-1:].isdigit() or (meant in names.outputs and self._stays(name, lines[-1]))
+        is_named = name[-1:].isdigit() or (
+            meant in names.outputs and stays(name, self.statements, names.may_be_a_gradient)
+        )
         if meant not in right or not is_named or np.asarray(values[0]).dtype == bool:
             return None
         found = Found(lines, name, meant, False, list(values), is_on_the_way=True)
@@ -323,5 +326,5 @@ class Pass:
             right = factor * names.right(found.of, found.has_its_slope)
             shape = np.shape(found.values[at]) if found.values else np.shape(right)
             is_flat = len(shape) == 1 and shape == (np.size(right),)
-            is_turned = shape == right.T.shape != right.shape
+            is_turned = shape == right.T.shape != right.shape and not found.is_turned
             known[found.name] = right.ravel() if is_flat else right.T if is_turned else right

@@ -246,9 +246,25 @@ def speak_for_columns(tried: Pass, usual: Pass | None) -> bool:
 def explains_more(tried: Pass, best: Pass) -> bool:
     """Whether fewer lines are wrong in a layout than in an earlier one; if only other lines are, it does not.
 
-    Where samples are columns, weights have a row for each output, if as many lines speak for that.
+    Where samples are columns, weights have a row for each output, if as many lines speak for that. They have none where
+    their gradients would then be transposed, and no update takes them so.
     """
     layout, earlier = tried.names[0].layout, best.names[0].layout
+    if layout.rows_of_outputs and not earlier.rows_of_outputs and not layout.columns:
+        updated = {each.of for each in tried.found if each.ok}
+        owners = [tried.names[0].trace.owner(each.of) for each in tried.found if each.is_turned]
+        if any(owner and f"{owner}_new" not in updated for owner in owners):
+            return False
     if layout.columns and layout == replace(earlier, rows_of_outputs=True):
         return tried.cost <= best.cost
     return tried.cost < best.cost and (tried.cost[0] < best.cost[0] or tried.right == best.right)
+
+
+def gives_something_else(best: Pass) -> bool:
+    """Whether what a line gives is neither judged nor used."""
+    judged, read = {at for each in best.found for at in each.lines}, set[str]()
+    for at, each in [*enumerate(best.statements)][::-1]:
+        if at not in judged and each.name not in read:
+            return True
+        read |= each.reads
+    return False

@@ -186,11 +186,8 @@ class Code:
                 for text in self._off_the_true_class(target.value if isinstance(target, ast.Subscript) else target):
                     yield ast.parse(text).body, text, "in"
             case ast.For(target, steps, body, []):
-                match steps:
-                    case ast.Call(ast.Name("reversed"), [other]):
-                        pass
-                    case _:
-                        other = tree_of(f"reversed({ast.unparse(steps)})")
+                text = ast.unparse(steps)
+                other = tree_of(text[len("reversed(") : -1] if text.startswith("reversed(") else f"reversed({text})")
                 turned = ast.copy_location(ast.For(target, other, body, []), statement)
                 yield [turned], f"for {ast.unparse(target)} in {ast.unparse(other)}:", "in"
                 return
@@ -212,6 +209,8 @@ def _slips(place: Place, _: "Code") -> Iterator[tuple[str, ...]]:
     match place.part:
         case ast.BinOp(ast.BinOp(kept, ast.Mult()), ast.Mult()):  # a slope too many, such as A * (1 - A)
             yield "{0}", ast.unparse(kept)
+        case ast.Compare(ast.BinOp(kept, ast.Mult(), masked), [op], [edge]):  # dH1 * H1 > 0
+            yield "({0}) * ({1})", ast.unparse(kept), ast.unparse(ast.Compare(masked, [op], [edge]))
     for other, _words in changed(place.part, (), (), has_classes=False):
         text = ast.unparse(other).replace(".mT", ".T")
         yield "{0}", text

@@ -47,6 +47,8 @@ class Layout:
     def laid_out(self, trace: Trace, name: str) -> Any:
         """A value of a trace, or a gradient, as this learner has it."""
         value, owner = np.asarray(trace[name]), trace.owner(name) or name
+        if name in trace.problem.data and is_count(value):
+            return int(value)  # as range wants it
         if owner == "y" and self.labels:
             return value.argmax(axis=1)
         if self.flat and owner in trace.given and is_bias(trace, owner):
@@ -58,6 +60,11 @@ class Layout:
         """How many times the package's a value is."""
         is_velocity = self.velocity and (trace.owner(name) or name) in trace.problem.state and name[0] == "v"
         return {"-": -1, "lr": trace["lr"], "-lr": -trace["lr"]}[self.velocity] if is_velocity else 1
+
+
+def is_count(value: Any) -> bool:
+    """Whether a datum is a single whole number."""
+    return value.ndim == 0 and bool(value == np.round(value))
 
 
 def is_bias(trace: Trace, parameter: str) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from backprop_lab.feedback.answers import a_kind
 from backprop_lab.feedback.check import Feedback, check_function
 from backprop_lab.homework.backward_pass import MASKS, Pass
-from backprop_lab.homework.blame import best_pass, explains_more, speak_for_columns
+from backprop_lab.homework.blame import best_pass, explains_more, gives_something_else, speak_for_columns
 from backprop_lab.homework.found import SAME, Found, turned
 from backprop_lab.homework.layout import Layout
 from backprop_lab.homework.names import Names
@@ -206,7 +206,8 @@ def _missing(best: Pass, given: Trace) -> tuple[str, ...]:
     of = {step.name: step.of for step in given.steps if step.of in given.problem.parameters}
     there = {of[name] for name in found.intersection(of)}
     new = {name for name in found if given.role(name) == "new"}
-    gradients = [name for name in of if there and of[name] not in there and given.role(name) == "gradient"]
+    is_some = there or (gives_something_else(best) and any(given.role(name) == "gradient" for name in found))
+    gradients = [name for name in of if is_some and of[name] not in there and given.role(name) == "gradient"]
     updates = [name for name in of if new and given.role(name) == "new" and name not in new]
     return (*gradients, *(name for name in updates if f"d{of[name]}" in found))
 
@@ -230,6 +231,10 @@ def _wrong(found: Found, best: Pass) -> str:
     if found.note:
         is_spread = "non-broadcastable" in found.note
         return (flat_in(found, best, best.names[0].right(found.of).shape) if is_spread else "") or found.note
+    if found.is_turned:
+        mine, ours = np.shape(found.values[0]), best.names[0].right(found.of).shape
+        shapes = f": its shape is {mine}, and should be {ours}" * (mine != ours)
+        return f"{found.name} is transposed, and the update takes it as it is{shapes}"
     traces = [names.trace for names in best.names]
     if found.mistaken != 1:
         return f"{found.name} is {times(found.mistaken, numbers_in(found, best))}{own_count(found, best)}"

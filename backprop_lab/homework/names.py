@@ -1,7 +1,7 @@
 """What a learner's names stand for, in their layout: `A1` and `h1` for H1, `dZ2` and `delta2` for dY2."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from backprop_lab.feedback.rule_lines import SLOPES, slope_in
 from backprop_lab.homework.layout import Layout
 from backprop_lab.reading.slopes import SLOPE, slopes_of
+from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program
 from backprop_lab.step.trace import Trace, found_once
 
@@ -21,7 +22,7 @@ TARGETS |= {"yb", "y_b", "y_s"} | {name for each in OF_A_PART for name in (f"y_{
 HELD_OUT = {"x_test", "y_test", "x_val", "y_val", "x_dev", "y_dev", "test_x", "test_y"}
 PREDICTED = {"y_hat", "yhat", "y_pred", "pred", "preds", "prediction", "predictions", "out", "output", "o", "al"}
 PROBABILITIES, SCORES = {"probs", "prob", "p", "softmax"}, {"scores", "logits", "zl"}
-WEIGHTS = {"w", "b", "weight", "weights", "bias", "theta"}
+WEIGHTS = {"w", "b", "weight", "weights", "bias", "biases", "theta"}
 JOINS = re.compile(  # weights of two layers by what they lead from or to
     r"(?:w|weights?|b|bias(?:es)?)_?(?:(h|hid|hidden|ih|in|input_hidden)|o|out|output|ho|hidden_output)"
 )
@@ -64,6 +65,12 @@ def before_its_activation(trace: Trace, gradient: str) -> str:
     return before if off <= 1e-9 * np.max(np.abs(step.value)) else ""
 
 
+def _samples_in(data: Any, problem: Problem) -> int:
+    """How many samples data have: columns, where the loss of a program is divided by how many there are."""
+    last = problem.lines[[*problem.lines.names].index(problem.loss_name)] if isinstance(problem, Program) else None
+    return int(np.shape(data)[1 if last and "shape[1]" in last.code and np.ndim(data) == 2 else 0])
+
+
 class Names:
     """What names mean in one problem and layout; `own` says what some are: names of the trace, numbers, functions."""
 
@@ -82,7 +89,9 @@ class Names:
             self.deltas, after = ({n + 1: of for n, of in each.items()} for each in (self.before, self.after))
         if layout.from_1 == "all":
             self.before, self.after = self.deltas, after
-        self.samples = next((len(value) for value in self.problem.data.values() if np.ndim(value)), 1)
+        self.samples = next(
+            (_samples_in(value, self.problem) for value in self.problem.data.values() if np.ndim(value)), 1
+        )
         self._found = dict[str, str]()  # what names usually stand for
         self._values = dict[str, Any]()  # and in this layout have in them
 
@@ -231,6 +240,10 @@ class Names:
     def is_penalty(self, name: str) -> bool:
         """Whether it is how much the weights are held back by, where the problem has a penalty."""
         return name.lower() in PENALTIES and hasattr(self.problem.penalty, "c")
+
+    def begins(self, name: str, values: Sequence[Any]) -> bool:
+        """Whether a state is set to the 0 that it has at first: it is judged with other numbers in it too."""
+        return bool(np.ndim(self.problem.state.get(self.of(name), 0))) and not any(map(np.any, values))
 
     def writes_data(self, name: str, line: str) -> bool:
         """Whether a line makes data of its own, or writes down another penalty than the problem's."""

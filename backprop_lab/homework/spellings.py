@@ -18,6 +18,7 @@ A_LIST = re.compile(  # one entry for each layer; of activations, X comes first
 A_SHORT_LIST = re.compile(r"(?:(?:d|delta)_?)?[WwbZza]|delta")  # those that are one only where a list is made
 A_PARAMETER = re.compile(r"[Ww]\w{0,3}|b\w{0,2}|gamma\d*|beta\d*")
 GRADIENTS = re.compile(r"(?:d|grads?|gradients|nabla)_?(?:[Ww]|b)?s?")  # lists that a backward pass fills
+COPIES = re.compile(r"(copy\.)?deepcopy|copy\.copy")
 NO_GRADIENT = "zeros|zeros_like|ones|lr|learning_rate|alpha|eta|rate"
 PARAMETERS = re.compile(r"(self\.)?(p|params?|parameters|weights|theta|model|net|cache|new_\w+|updated\w*)")
 
@@ -221,7 +222,12 @@ class Collected(ast.NodeTransformer):
 
 
 def as_numpy(tree: ast.Module) -> None:
-    """Call `np.dot` what `from numpy import dot` calls dot."""
+    """Call `np.dot` what `from numpy import dot` calls dot, and `np.copy` what copies anything."""
+    anything = [
+        each for each in ast.walk(tree) if isinstance(each, ast.Call) and COPIES.fullmatch(ast.unparse(each.func))
+    ]
+    for each in anything:
+        each.func, each.args = ast.Attribute(each.args[0], "copy", ast.Load()), []
     imports = (each for each in ast.walk(tree) if isinstance(each, ast.ImportFrom) and each.module == "numpy")
     known = {each.asname or each.name: f"np.{each.name}" for line in imports for each in line.names}
     read = (each for each in ast.walk(tree) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load))

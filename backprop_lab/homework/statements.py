@@ -4,7 +4,7 @@ import ast
 import math
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import CodeType
 from typing import Any
@@ -28,7 +28,8 @@ HANDED_ON = re.compile("next|prev")
 ZEROS = re.compile(r"= (?:np\.)?(?:zeros|empty|zeros_like|empty_like)\(|= 0(?:\.0)?$")
 SINGLE = re.compile(r"\bfloat(?:32|16)\b")
 OTHER_MODULES = {"torch", "tf", "jax", "jnp", "cp", "F", "nn"}
-MEANT = {  # what a name may stand for, by how it begins
+MEANT: dict[str, str | float] = {  # what a name may stand for, by how it begins
+    "beta_?1?$|mu$|momentum|gamma$|decay": 0.9, "beta_?2$": 0.999, "eps": 1e-8, "p$|p_|keep|drop": 0.8,
     "syn|theta|w": "W1", "v(_?d?w.*)?$": "vW1", "m(_?d?w.*)?$": "mW1", "x": "X", "[yt]": "y", "b": "b1",
 }  # fmt: skip
 A_LITTLE = 1e-6  # that somebody adds so that nothing is divided by 0
@@ -106,6 +107,18 @@ def is_handed_on(statements: Sequence[Statement], at: int) -> bool:
         return True
     is_repeated = any((each.name, each.line) == (one.name, one.line) for each in statements[:at])
     return is_repeated and not any(one.name in each.reads for each in statements[at + 1 :])
+
+
+def stays(name: str, statements: Sequence[Statement], may_be_a_gradient: Callable[[str], bool]) -> bool:
+    """Whether only one statement writes a name, and gradients are computed with it after that."""
+    at = [number for number, each in enumerate(statements) if each.name == name]
+    return len(at) == 1 and any(name in each.reads and may_be_a_gradient(each.name) for each in statements[at[0] + 1 :])
+
+
+def is_taken_as_it_is(name: str, later: Sequence[Statement]) -> bool:
+    """Whether an update takes a gradient in the layout that it has."""
+    updates = (each for each in later if A_PARAMETER.fullmatch(each.name) and each.goes_on and name in each.reads)
+    return any(not re.search(rf"\b{name}(\.m?T\b|\.transpose)|transpose\({name}", each.text) for each in updates)
 
 
 def what_is(name: str, line: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.homework.layout import Layout
+from backprop_lab.homework.layout import Layout, is_count
 from backprop_lab.homework.names import ACTIVATED, AFTER, BEFORE, TARGETS, Names
 from backprop_lab.homework.statements import ANOTHER_NAME, Statement
 from backprop_lab.nn.layers import Array
@@ -98,7 +98,7 @@ def others(problem: Problem, keeps_data: bool = False, keeps_step: bool = True) 
 def _drawn(data: Array, rng: np.random.Generator) -> Array:
     """Other numbers of the same kind: what says where, such as 0 and 1, or a place, is only put in another order."""
     says_where = data.dtype.kind != "f" or (np.isin(data, (0, 1)).all() and data.any()) or np.max(np.abs(data)) > 1e6
-    if says_where:
+    if says_where or is_count(data):
         return rng.permutation(data) if data.ndim else data
     return np.asarray(rng.standard_normal(data.shape))
 
