@@ -110,13 +110,13 @@ def sweep(
     TypeError for an option that there is not.
 
     A run takes the same steps that it would take alone, through the same layers. In a block of fewer than FEW_RUNS its
-    numbers are the same to the bit. In a larger one `@` adds the same products, but rounds each before it is added,
-    which BLAS avoids on most processors: an entry of D products is off by at most 2 D u / (1 - D u) of the sum
-    of their sizes, where u = 1.1e-16 (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, 2002,
-    section 3.1). What training makes of that is up to the run. After 500 steps most losses still agree to 1e-14 of
-    themselves, or of a thousandth of the loss at the start. One or two runs in a hundred train chaotically, deep
-    networks at large learning rates above all: their last bits grow, and they come out as another run of the same
-    problem, as good as the one alone.
+    numbers are the same to the bit, unless a line makes single precision double, as np.sqrt(len(X)) does: parameters
+    stay single here. In a larger one `@` adds the same products, but rounds each before it is added, which BLAS avoids
+    on most processors: an entry of D products is off by at most 2 D u / (1 - D u) of the sum of their sizes, where u =
+    1.1e-16 (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, 2002, section 3.1). What training
+    makes of that is up to the run. After 500 steps most losses still agree to 1e-14 of themselves, or of a thousandth
+    of the loss at the start. One or two runs in a hundred train chaotically, deep networks at large learning rates
+    above all: their last bits grow, and they come out as another run of the same problem, as good as the one alone.
     """
     lrs = checked_each("lrs", lrs, check_learning_rate)
     known = [name for name in signature(random_problem).parameters if name not in ("seed", "lr")]
