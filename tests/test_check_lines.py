@@ -2616,6 +2616,14 @@ def test_behind_a_mask_of_an_unknown_rate_nothing_is_said_to_be_wrong():
     assert check_lines(text, DROPPING, {"p": 0.8}).ok
 
 
+def test_a_deep_copy_of_nothing_and_an_endless_number_among_the_data_stop_nothing():
+    assert check_lines("w = copy.deepcopy()\ndW2 = 2 * H1.T @ (y_pred - y)", IN_ANOTHER_COURSE).lines[-1].ok
+    p = program(
+        "h = X @ W\nL = np.sum(np.minimum(h, most)**2)", {"W": DRAWN((3, 2))}, {"X": DRAWN((4, 3)), "most": 1e300}
+    )
+    assert check_lines("dh = 2 * np.minimum(h, most) * (h < most)\ndW = X.T @ dh", p).ok
+
+
 def test_where_a_line_gives_nothing_that_is_known_the_gradients_are_said_to_be_missing():
     found = check_lines("dout = 2*(y_pred - y)\nW2_g = 3 * X.T @ dout", IN_ANOTHER_COURSE)
     assert found.missing == ("dW2", "db2", "dW1", "db1")

@@ -900,6 +900,10 @@ def test_a_backward_pass_below_the_loss_is_said_to_be_one():
         derive(lines, numbers(W=(3, 2)), numbers(1, X=(4, 3), y=(4, 2)))
 
 
+def test_a_loss_may_be_called_as_the_gradient_of_data_would_be():
+    assert derived(derive("dX = np.sum((X - W)**2)", numbers(W=(3, 2)), numbers(1, X=(3, 2)))) == ["dW = -2 * (X - W)"]
+
+
 def test_random_programs_in_odd_shapes_have_right_gradients():
     tried, refused, gradients = count(50_000, 100), 0, 0
     for seed in (13_314, *range(1, tried)):  # in that one a part of dP0 is a sum, and there is a P0_sum

@@ -174,7 +174,7 @@ class _Program:
             self.lines[at] = self._with_names(line)
         graph.is_read = True
         loss = graph.names[self.loss.name]
-        if self.loss.name.startswith("d") and self.loss.name[1:] in graph.names:
+        if loss.shape != () and self.loss.name.startswith("d") and self.loss.name[1:] in graph.names:
             raise self.loss.error("this is a gradient, and the last line is the loss: leave the backward pass out, or "
                                   "hand it in as backward=")  # fmt: skip
         if loss.shape != ():

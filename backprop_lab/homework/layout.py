@@ -64,7 +64,7 @@ class Layout:
 
 def is_count(value: Any) -> bool:
     """Whether a datum is a single whole number."""
-    return value.ndim == 0 and bool(value == np.round(value))
+    return value.ndim == 0 and float(value).is_integer()
 
 
 def is_bias(trace: Trace, parameter: str) -> bool:

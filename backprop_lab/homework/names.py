@@ -67,8 +67,10 @@ def before_its_activation(trace: Trace, gradient: str) -> str:
 
 def _samples_in(data: Any, problem: Problem) -> int:
     """How many samples data have: columns, where the loss of a program is divided by how many there are."""
-    last = problem.lines[[*problem.lines.names].index(problem.loss_name)] if isinstance(problem, Program) else None
-    return int(np.shape(data)[1 if last and "shape[1]" in last.code and np.ndim(data) == 2 else 0])
+    lines = problem.lines if isinstance(problem, Program) else ()
+    loss = "".join(step.code for step in lines if step.name == problem.loss_name)
+    are_columns = "shape[1]" in loss and not re.search(r"shape\[0\]|len\(", loss) and np.ndim(data) == 2
+    return int(np.shape(data)[are_columns])
 
 
 class Names:

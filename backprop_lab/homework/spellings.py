@@ -222,12 +222,11 @@ class Collected(ast.NodeTransformer):
 
 
 def as_numpy(tree: ast.Module) -> None:
-    """Call `np.dot` what `from numpy import dot` calls dot, and `np.copy` what copies anything."""
-    anything = [
-        each for each in ast.walk(tree) if isinstance(each, ast.Call) and COPIES.fullmatch(ast.unparse(each.func))
-    ]
-    for each in anything:
-        each.func, each.args = ast.Attribute(each.args[0], "copy", ast.Load()), []
+    """Call `np.dot` what `from numpy import dot` calls dot, and `x.copy()` what is `copy.deepcopy(x)`."""
+    for each in ast.walk(tree):
+        match each:
+            case ast.Call(function, [copied], []) if COPIES.fullmatch(ast.unparse(function)):
+                each.func, each.args = ast.Attribute(copied, "copy", ast.Load()), []
     imports = (each for each in ast.walk(tree) if isinstance(each, ast.ImportFrom) and each.module == "numpy")
     known = {each.asname or each.name: f"np.{each.name}" for line in imports for each in line.names}
     read = (each for each in ast.walk(tree) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load))

@@ -214,7 +214,7 @@ def _statements(node: ast.stmt, script: _Script) -> Iterator[Statement]:
 
 def _of_time(node: ast.stmt) -> str:
     """What helps with a loop over steps of time, which reads `hs[t]` and `hs[t - 1]`: to say what hs has in it."""
-    held = next((name for name, at in places_in(node).items() if re.search(" [-+] 1;", ";".join([*at, ""]))), "")
+    held = next((name for name, at in places_in(node).items() if any(one[-4:] in (" - 1", " + 1") for one in at)), "")
     is_meant = held and isinstance(node, ast.For)
     return f", or say what is in such lists, as in names={{{held!r}: ['h0', 'h1', 'h2']}}" if is_meant else ""
 

@@ -14,7 +14,7 @@ class CannotBeStackedError(Exception):
     """A line does something that nobody has said how to do for many problems at once. It says which line."""
 
 
-_FILLED = {("zeros_like", 1), ("ones_like", 1), ("full_like", 2)}
+_LIKE_ANOTHER = {("zeros_like", 1), ("ones_like", 1), ("full_like", 2)}
 _REDUCTIONS = ("sum", "mean", "max", "min", "prod", "var", "std")
 
 
@@ -107,8 +107,8 @@ class Stacking:
             return self._joined(name, arguments, options)
         if name in ("ones", "full", "broadcast_to") and not options:
             return self._filled(arguments if name == "full" else arguments[::-1])
-        is_filled = (name, len(arguments)) in _FILLED
-        if options or not (goes_cell_by_cell(name, len(arguments)) or is_filled):
+        is_like_one = (name, len(arguments)) in _LIKE_ANOTHER
+        if options or not (goes_cell_by_cell(name, len(arguments)) or is_like_one):
             raise CannotBeStackedError
         parts = [self.visit(argument) for argument in arguments]
         return ast.Call(_of_numpy(name), [part for part, _ in parts], []), max(n for _, n in parts)

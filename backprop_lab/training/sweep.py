@@ -281,7 +281,7 @@ def _train(
     values = [widen(value) for widen, value in zip(wide, data.values(), strict=False)]
     wide = wide[len(data) :]
     results = problem.loss_name, *(lines.replacing[name] for name in replaced)
-    step = lines.function(results, names, ranks, repeated=len(lr) >= FEW_RUNS if is_stack else False)
+    step = lines.function(results, names, ranks, repeated=is_stack and len(lr) >= FEW_RUNS)
     losses: list[Array] = []
     low = any(problem.given[name].ndim < 2 for name in replaced)
     since = time.monotonic()
