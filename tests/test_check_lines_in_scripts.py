@@ -24,6 +24,7 @@ from backprop_lab import (
     program,
     random_problem,
     trace,
+    worked_example,
 )
 
 RELU = random_problem(0, 5, 3, 4, 2, lr=0.1)
@@ -1312,6 +1313,12 @@ def test_a_mask_that_is_called_d1_is_one_also_where_its_scale_is_forgotten():
     assert check_lines(text, problem, {"keep_prob": 0.8}).ok
     found = check_lines(text.replace("dA1 = dA1 / keep_prob\n", ""), problem)
     assert found.first_wrong.sentence == "wrong: dA1 is 0.8 times what it should be; 1 - 0.2 is 0.8"
+    said = "dA1 is 1.6 times what it should be: keep_prob is 0.5, and should be 0.8"
+    assert check_lines(text, problem, {"keep_prob": 0.5}).first_wrong.sentence == f"wrong: {said}"
+    assert said in str(check_lines(f"keep_prob = 0.5\n{text}", problem))
+    dropped = text.replace("/ keep_prob", "/ (1 - p)")
+    assert check_lines(dropped, problem, {"p": 0.2}).ok
+    assert "p is 0.5, and should be 0.2" in str(check_lines(dropped, problem, {"p": 0.5}))
 
 
 @pytest.mark.parametrize(
@@ -1330,3 +1337,58 @@ def test_a_value_of_ones_own_that_is_a_multiple_is_said_to_be_where_a_line_is_qu
     assert check_lines(right, ridge).ok
     told = check_lines(right.replace("+ 0.1", "- 0.1"), ridge).first_wrong.sentence
     assert told.endswith("`X.mT @ err - w / 60`: a `-` where `+` was meant (where err stands for err / 6)"), told
+
+
+def test_a_wrong_count_of_samples_is_blamed_on_the_line_that_counts():
+    for counted, line in (("m = X.shape[0]\n", "line 1, `m = X.shape[0]`"), ("", None)):
+        found = check_lines(counted + AS_COLUMNS.strip(), BINARY)
+        assert str(found.first_wrong or "").startswith(line or ""), found
+        assert [each.ok for each in found.lines].count(False) == bool(line), found
+
+
+def test_a_gradient_that_goes_on_in_place_may_be_a_part_where_one_line_has_mask_and_slope():
+    rng = np.random.default_rng(1)
+    lines = "Z1 = X @ W1\nA1 = np.maximum(Z1, 0) * D1 / 0.8\nZ2 = A1 @ W2\nL = np.mean((Z2 - y) ** 2)"
+    data = {"X": rng.standard_normal((6, 3)), "y": rng.standard_normal((6, 1)), "D1": rng.random((6, 4)) < 0.8}
+    weights = {"W1": rng.standard_normal((3, 4)), "W2": rng.standard_normal((4, 1))}
+    problem = program(lines, weights, data | {"D1": data["D1"] * 1.0})
+    text = "dZ2 = 2 * (Z2 - y) / 6\ndA1 = dZ2 @ W2.T\ndA1 = dA1 * D1\ndA1 = dA1 / 0.8\n"
+    text += "dZ1 = dA1 * (A1 > 0)\ndW1 = X.T @ dZ1"
+    assert check_lines(text, problem).ok
+    for right, wrong in (("dA1 * D1", "dA1 * (1 - D1)"), ("dA1 / 0.8", "dA1 / 0.6")):
+        found = check_lines(text.replace(right, wrong), problem)
+        assert len([each for each in found.lines if each.ok is False]) == 1, found
+
+
+def test_a_difference_without_the_factor_of_the_loss_is_said_to_be_right_as_one(linear):
+    text = "error = X @ w + b - y\ndw = 2 * X.T @ error / len(X)\ndb = 2 * error.mean()"
+    assert check_lines(text, linear).ok
+    found = check_lines(text.replace("2 * ", ""), linear)
+    assert "half of what it should be: as a difference it is right, but the factor" in found.first_wrong.sentence
+
+
+@pytest.fixture
+def linear():
+    rng = np.random.default_rng(1)
+    data = {"X": rng.standard_normal((6, 3)), "y": rng.standard_normal((6, 1))}
+    lines = "yhat = X @ w + b\nL = np.mean((yhat - y) ** 2)"
+    return program(lines, {"w": rng.standard_normal((3, 1)), "b": np.zeros((1, 1))}, data)
+
+
+def test_what_is_said_of_a_sum_and_of_a_copy_is_what_the_line_does():
+    text = "dy_pred = 2 * (y_pred - y)\ndW2 = H1.T @ dy_pred\ndb2 = dy_pred.sum(1)\ndH1 = dy_pred @ W2.T\n"
+    text += "drelu = dH1.copy()\ndW1 = X.T @ drelu"
+    told = {each.of: each.sentence for each in check_lines(text, worked_example()).lines}
+    assert told["db2"].endswith(": a sum along the other axis"), told
+    assert told["dY1"].endswith("the ReLU's mask is missing"), told
+
+
+def test_weights_that_are_counted_from_0_are_known_as_synapses():
+    forward = "l1 = 1 / (1 + np.exp(-np.dot(X, syn0)))\nl2 = 1 / (1 + np.exp(-np.dot(l1, syn1)))\n"
+    back = "l2_delta = (y - l2) * (l2 * (1 - l2))\nl1_delta = l2_delta.dot(syn1.T) * (l1 * (1 - l1))\n"
+    update = "syn1 += l1.T.dot(l2_delta)\nsyn0 += X.T.dot(l1_delta)"
+    layers = (Linear(drawn((3, 4))), Sigmoid(), Linear(drawn((4, 1))), Sigmoid())
+    problem = Problem(Network(layers), HalfSquaredError(), drawn((5, 3)), drawn((5, 1)), 1.0)
+    assert check_lines(forward + back + update, problem).ok
+    wrong = check_lines((forward + back + update).replace(" * (l1 * (1 - l1))", ""), problem)
+    assert "the slope of the function that gives l1 is missing" in wrong.first_wrong.sentence, wrong

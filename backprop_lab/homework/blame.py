@@ -53,7 +53,7 @@ def best_pass(
         if first.cost[0] > most:
             return first
         best = _with_absent_ones(first, run)
-        best = _with_own_parts(best, run) if guesses else best
+        best = _with_own_parts(best, run, guesses)
         best = _with_updates(_with_guesses(_with_wrong_ones(best, run), run, guesses), run)
         return _with_what_was_meant(_with_factors(best, run), run, updates)
 
@@ -90,13 +90,15 @@ def _with_absent_ones(best: Pass, run: Run) -> Pass:
     return best
 
 
-def _with_own_parts(best: Pass, run: Run) -> Pass:
+def _with_own_parts(best: Pass, run: Run, guesses: bool) -> Pass:
     """The same with doubtful wrong values taken for parts of the learner's own, where that explains more.
+
+    Without `guesses`, only what lines have changed in place: `dA1 *= D1` gives a part of dZ1, where one line has both.
 
     A line that uses a single one of them, and is wrong, does not put parts together: then that one was wrong.
     """
     parts, free = best, dict[int, float | str]()
-    while more := {at: 0.0 for at in _doubtful(parts) if at not in free}:
+    while more := {at: 0.0 for at in _doubtful(parts, guesses) if at not in free}:
         free |= more
         parts = run(free)
     own = {best.statements[at].name for at in free}
@@ -105,13 +107,16 @@ def _with_own_parts(best: Pass, run: Run) -> Pass:
     return parts if parts.cost < best.cost and all(len(each) != 1 for each in uses) else best
 
 
-def _doubtful(tried: Pass) -> list[int]:
-    """The last statements of wrong values that others use, whose names say no gradient or are given twice."""
-    wrong = {found.lines[-1]: found.name for found in tried.found if found.ok is False}
-    used = {at for at, name in wrong.items() if any(name in later.reads for later in tried.statements[at + 1 :])}
+def _doubtful(tried: Pass, guesses: bool) -> list[int]:
+    """The last statements of wrong values that others use, given in several lines; with `guesses`, if they say no
+    gradient, or one that is given twice."""
+    wrong = {found.lines[-1]: found for found in tried.found if found.ok is False}
+    used = {at for at, each in wrong.items() if any(each.name in later.reads for later in tried.statements[at + 1 :])}
     times = Counter(statement.name for statement in tried.statements if not statement.goes_on)
     used -= {at for at in used if A_COPY.fullmatch(tried.statements[at].text)}
-    return [at for at in sorted(used) if not tried.names[0].gradient(wrong[at]) or times[wrong[at]] > 1]
+    if not guesses:
+        return [at for at in sorted(used) if len(wrong[at].lines) > 1]
+    return [at for at in sorted(used) if not tried.names[0].gradient(wrong[at].name) or times[wrong[at].name] > 1]
 
 
 def _with_guesses(best: Pass, run: Run, guesses: bool) -> Pass:

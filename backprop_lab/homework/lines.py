@@ -30,8 +30,10 @@ from backprop_lab.homework.words import (
     another_rate,
     flat_in,
     in_their_words,
+    line_of_a_count,
     numbers_in,
-    own_count,
+    only_a_difference,
+    own_number,
     parts_of,
     read_in,
     typed,
@@ -44,6 +46,7 @@ from backprop_lab.step.trace import Trace, trace
 
 PUT = re.compile(r"(?:`([^`]+)`|(\w+(?:(?:, | and )\w+)*)) (?:used (?:where|in place of)|in place of)")
 COMPARES = re.compile("[<>]|where|maximum|minimum|clip|abs|sign")
+TURNED_SUM = re.compile(r"(`(\w+)\.T\.(sum|mean)\(axis=0[^`]*`): `\2\.T` used where \2 itself was meant")
 FAR = 3  # that more wrong lines than in another layout are not explained: it is not the one that is meant
 NOTHING = "no line gives a gradient of this problem: it is seen by its name, as in `dW1 = X.T @ dZ1`"
 
@@ -218,6 +221,8 @@ def _told(found: Found, best: Pass, only_so: Mapping[int, str], shown: Sequence[
     if found.ok is None:
         return Line(numbers, text, found.of, None, f"cannot be told: {found.note}")
     if not found.ok and (sentence := _wrong(found, best)):
+        if (at := line_of_a_count(found, best, sentence)) is not None:
+            numbers, text = (best.statements[at].line,), shown[at]
         is_open = re.search("should be|a number of its own", sentence)  # no mistake is named
         elsewhere = parts_of(found, best) if is_open else ""
         return Line(numbers, text, found.of, False, f"wrong: {sentence}{elsewhere}")
@@ -237,7 +242,9 @@ def _wrong(found: Found, best: Pass) -> str:
         return f"{found.name} is transposed, and the update takes it as it is{shapes}"
     traces = [names.trace for names in best.names]
     if found.mistaken != 1:
-        return f"{found.name} is {times(found.mistaken, numbers_in(found, best))}{own_count(found, best)}"
+        numbers = numbers_in(found, best)
+        more = own_number(found, best, numbers) or only_a_difference(found, best)
+        return f"{found.name} is {times(found.mistaken, numbers)}{more}"
     if rate := another_rate(found, best):
         return rate
 
@@ -298,7 +305,7 @@ def _as_written(feedback: Feedback, found: Found, best: Pass) -> str:
 
     def as_read(explanation: str) -> str:
         put = " ".join(each[1] or each[2] for each in PUT.finditer(explanation))
-        if MASKS.search(put) and not COMPARES.search(texts):
+        if (MASKS.search(put) or "a mask that asks" in explanation) and not COMPARES.search(texts):
             return ""
         strange = {*re.findall(r"[^\W\d]\w*", put)} & {*traced} - has
         line = re.search("`([^`]+)`", explanation)
@@ -318,4 +325,6 @@ def _as_written(feedback: Feedback, found: Found, best: Pass) -> str:
     said = [told for each in (explanation, *others) if (told := as_read(each))]
     if COMPARES.search(best.statements[found.lines[-1]].text):
         said = [each for each in said if "mask is missing" not in each] or said  # it may be as good as missing
+    turned_sum = r"\1: a \3 along the other axis"
+    said = [each if ".T" in texts else TURNED_SUM.sub(turned_sum, each) for each in said]
     return f"{shown}{opening}{'; or like '.join(said)}" if said or not opening else ""

@@ -132,6 +132,8 @@ class Names:
             return f"{'b' if short[0] == 'b' else 'W'}{1 if joins[1] else 2}"
         if letter in WEIGHTS and (number > 0 or self.last == 1 or (number < 0 and self.last == 2 and letter in "wb")):
             return f"{'b' if letter[0] == 'b' else 'W'}{number if number > 0 else 1}"
+        if letter == "syn" and number >= 0:  # which are counted from 0
+            return f"W{number + 1}"
         if number < 0:
             return self._unnumbered(name, short, predicted)
         if letter in AFTER and letter != self.layout.before:

@@ -3,7 +3,7 @@
 import ast
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from textwrap import dedent
 
@@ -16,6 +16,7 @@ from backprop_lab.homework.statements import Statement
 from backprop_lab.nn.forms import parsed
 from backprop_lab.step.number_format import listed, plain
 
+A_PLAIN_DIFFERENCE = re.compile(r"(?:diff\w*|err(?:or)?s?) = [^()]* - \w+")
 WHOLE_COLUMNS = re.compile(r"(\w+)\[:, ([a-z]\w*)\] ([-+]= \S+)")
 
 
@@ -138,14 +139,41 @@ def numbers_in(found: Found, best: Pass) -> dict[str, float]:
     return numbers
 
 
-def own_count(found: Found, best: Pass) -> str:
-    """That the learner's own number of samples is another than there are, where that is what is mistaken."""
+def own_number(found: Found, best: Pass, numbers: Mapping[str, float]) -> str:
+    """That a number of the learner's own is another than the problem's, where that is what is mistaken.
+
+    It is how many samples there are, or what a dropout keeps; `numbers` are those in the right line.
+    """
     there = best.names[0].samples
     for name in (each for each in sorted(best.raw) if each.lower() in COUNTS):
         own = np.asarray(best.raw[name][0])
         if own.shape == () and own and any(np.isclose(found.mistaken, part) for part in (there / own, own / there)):
             return f": {name} is {plain(float(own))}, and there are {there} samples"
+    read, text = read_in(found.lines, best)
+    for name in sorted(read):
+        number = best.known[0].get(name, best.names[0].own.get(name))
+        used = re.search(rf"(/=? \(?)?(1\.? - )?\b{name}\b", text)
+        if isinstance(number, int | float) and used:
+            mine = 1 - number if used[2] else number
+            for right in numbers.values() if mine else ():
+                if np.isclose(found.mistaken, right / mine if used[1] else mine / right):
+                    return f": {name} is {plain(number)}, and should be {plain(1 - right if used[2] else right)}"
     return ""
+
+
+def line_of_a_count(found: Found, best: Pass, sentence: str) -> int | None:
+    """The statement that counts the samples wrongly, where that is all that is wrong, and the lines do not use it."""
+    said = re.search(r": (\w+) is \S+, and there are \d+ samples$", sentence)
+    if said is None or any(said[1] in best.statements[at].reads for at in found.lines):
+        return None
+    return next((at for at, each in enumerate(best.statements) if each.name == said[1]), None)
+
+
+def only_a_difference(found: Found, best: Pass) -> str:
+    """That a plain difference is right as one, if a factor is all that is missing."""
+    is_plain = A_PLAIN_DIFFERENCE.fullmatch(best.statements[found.lines[-1]].text)
+    said = ": as a difference it is right, but the factor that the loss brings is missing, here or in what uses it"
+    return said if is_plain and found.mistaken > 0 else ""
 
 
 def another_rate(found: Found, best: Pass) -> str:
