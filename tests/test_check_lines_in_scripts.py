@@ -1346,6 +1346,12 @@ def test_a_wrong_count_of_samples_is_blamed_on_the_line_that_counts():
         assert [each.ok for each in found.lines].count(False) == bool(line), found
 
 
+def test_a_count_that_nobody_uses_is_not_blamed():
+    found = check_lines("m = W1.shape[1]\ndy_pred = 2 * (y_pred - y) / 2 * 4\ndW2 = H1.T @ dy_pred", worked_example())
+    assert found.first_wrong.lines == (2,), found
+    assert " m is " not in str(found)
+
+
 def test_a_gradient_that_goes_on_in_place_may_be_a_part_where_one_line_has_mask_and_slope():
     rng = np.random.default_rng(1)
     lines = "Z1 = X @ W1\nA1 = np.maximum(Z1, 0) * D1 / 0.8\nZ2 = A1 @ W2\nL = np.mean((Z2 - y) ** 2)"

@@ -145,7 +145,8 @@ def own_number(found: Found, best: Pass, numbers: Mapping[str, float]) -> str:
     It is how many samples there are, or what a dropout keeps; `numbers` are those in the right line.
     """
     there = best.names[0].samples
-    for name in (each for each in sorted(best.raw) if each.lower() in COUNTS):
+    used_somewhere = {name for each in best.statements for name in each.reads}
+    for name in (each for each in sorted(best.raw) if each.lower() in COUNTS and each in used_somewhere):
         own = np.asarray(best.raw[name][0])
         if own.shape == () and own and any(np.isclose(found.mistaken, part) for part in (there / own, own / there)):
             return f": {name} is {plain(float(own))}, and there are {there} samples"
