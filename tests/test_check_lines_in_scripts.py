@@ -1319,6 +1319,9 @@ def test_a_mask_that_is_called_d1_is_one_also_where_its_scale_is_forgotten():
     dropped = text.replace("/ keep_prob", "/ (1 - p)")
     assert check_lines(dropped, problem, {"p": 0.2}).ok
     assert "p is 0.5, and should be 0.2" in str(check_lines(dropped, problem, {"p": 0.5}))
+    found = check_lines(text.replace("/ keep_prob", "/ (2 * c)"), problem, {"c": np.sqrt(0.32)})
+    assert "dA1 is 0.7071 times" in str(found), found
+    assert "c is" not in str(found), "c / 0.8 is 0.7071 too, but another c would not mend it"
 
 
 @pytest.mark.parametrize(

@@ -93,9 +93,8 @@ def _with_absent_ones(best: Pass, run: Run) -> Pass:
 def _with_own_parts(best: Pass, run: Run, guesses: bool) -> Pass:
     """The same with doubtful wrong values taken for parts of the learner's own, where that explains more.
 
-    Without `guesses`, only what lines have changed in place: `dA1 *= D1` gives a part of dZ1, where one line has both.
-
-    A line that uses a single one of them, and is wrong, does not put parts together: then that one was wrong.
+    A line that uses a single one of them, and is wrong, does not put parts together: then that one was wrong. Without
+    `guesses`, only what is changed in place is doubtful: `dA1 *= D1` gives a part of dZ1, where one line has both.
     """
     parts, free = best, dict[int, float | str]()
     while more := {at: 0.0 for at in _doubtful(parts, guesses) if at not in free}:

@@ -221,7 +221,7 @@ def _told(found: Found, best: Pass, only_so: Mapping[int, str], shown: Sequence[
     if found.ok is None:
         return Line(numbers, text, found.of, None, f"cannot be told: {found.note}")
     if not found.ok and (sentence := _wrong(found, best)):
-        if (at := line_of_a_count(found, best, sentence)) is not None:
+        if (at := line_of_a_count(found, best)) is not None:
             numbers, text = (best.statements[at].line,), shown[at]
         is_open = re.search("should be|a number of its own", sentence)  # no mistake is named
         elsewhere = parts_of(found, best) if is_open else ""

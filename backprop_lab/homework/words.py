@@ -139,35 +139,42 @@ def numbers_in(found: Found, best: Pass) -> dict[str, float]:
     return numbers
 
 
-def own_number(found: Found, best: Pass, numbers: Mapping[str, float]) -> str:
-    """That a number of the learner's own is another than the problem's, where that is what is mistaken.
-
-    It is how many samples there are, or what a dropout keeps; `numbers` are those in the right line.
-    """
-    there = best.names[0].samples
-    used_somewhere = {name for each in best.statements for name in each.reads}
-    for name in (each for each in sorted(best.raw) if each.lower() in COUNTS and each in used_somewhere):
+def wrong_count(found: Found, best: Pass) -> str:
+    """The name under which the learner counts the samples wrongly, where that is what is mistaken; or ""."""
+    there, read = best.names[0].samples, {name for each in best.statements for name in each.reads}
+    for name in (each for each in sorted(best.raw) if each.lower() in COUNTS and each in read):
         own = np.asarray(best.raw[name][0])
         if own.shape == () and own and any(np.isclose(found.mistaken, part) for part in (there / own, own / there)):
-            return f": {name} is {plain(float(own))}, and there are {there} samples"
-    read, text = read_in(found.lines, best)
-    for name in sorted(read):
-        number = best.known[0].get(name, best.names[0].own.get(name))
-        used = re.search(rf"(/=? \(?)?(1\.? - )?\b{name}\b", text)
-        if isinstance(number, int | float) and used:
-            mine = 1 - number if used[2] else number
-            for right in numbers.values() if mine else ():
-                if np.isclose(found.mistaken, right / mine if used[1] else mine / right):
-                    return f": {name} is {plain(number)}, and should be {plain(1 - right if used[2] else right)}"
+            return name
     return ""
 
 
-def line_of_a_count(found: Found, best: Pass, sentence: str) -> int | None:
-    """The statement that counts the samples wrongly, where that is all that is wrong, and the lines do not use it."""
-    said = re.search(r": (\w+) is \S+, and there are \d+ samples$", sentence)
-    if said is None or any(said[1] in best.statements[at].reads for at in found.lines):
+def own_number(found: Found, best: Pass, numbers: Mapping[str, float]) -> str:
+    """That a number of the learner's own is another than the problem's, where that is what is mistaken.
+
+    It is how many samples there are, or one that they divide by, such as what a dropout keeps; `numbers` are those in
+    the right line.
+    """
+    if count := wrong_count(found, best):
+        return f": {count} is {plain(float(best.raw[count][0]))}, and there are {best.names[0].samples} samples"
+    read, text = read_in(found.lines, best)
+    for name in sorted(read):
+        own = best.known[0].get(name, best.names[0].own.get(name))
+        divides = re.search(rf"/=? (\(1(?:\.0)? - )?{name}\b(?! \*\*)", text)
+        if isinstance(own, int | float) and divides:
+            by = 1 - own if divides[1] else own
+            for right in numbers.values() if by else ():
+                if np.isclose(found.mistaken, right / by):
+                    return f": {name} is {plain(own)}, and should be {plain(1 - right if divides[1] else right)}"
+    return ""
+
+
+def line_of_a_count(found: Found, best: Pass) -> int | None:
+    """The statement that counts the samples wrongly, where that is what is mistaken, and the lines do not use it."""
+    count = wrong_count(found, best) if found.mistaken != 1 else ""
+    if not count or any(count in best.statements[at].reads for at in found.lines):
         return None
-    return next((at for at, each in enumerate(best.statements) if each.name == said[1]), None)
+    return next(at for at, each in enumerate(best.statements) if each.name == count)
 
 
 def only_a_difference(found: Found, best: Pass) -> str:

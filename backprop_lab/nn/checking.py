@@ -1,11 +1,11 @@
 """What is refused as a part of a network or a problem, and what to write in its place."""
 
 import ast
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from inspect import signature
+from string import Formatter
 from typing import Any
 
 import numpy as np
@@ -73,7 +73,9 @@ def check_formulas(part: Part) -> None:
 def _wrong_with(formulas: Named, values: frozenset[str]) -> tuple[str, str] | None:
     """The first line that cannot be meant so, by its result, and why; `values` are what only braces stand for."""
     for result, template in formulas:
-        if re.search("[{}]", IN_BRACES.sub("", template)):
+        try:
+            _ = [*Formatter().parse(template)]
+        except ValueError:
             return result, "has a brace without another one; braces of Python itself are doubled, as in {{1, 2}}"
         with suppress(ValueError):  # what is no Python is told with its names filled in
             code = IN_BRACES.sub(lambda found: found[0][0] if found[1] is None else f"_{found[1]}_", template)
