@@ -2641,3 +2641,49 @@ def test_of_a_loop_over_samples_nobody_is_asked_what_its_lists_hold(loop):
     with pytest.raises(ValueError, match="is a for") as told:
         check_lines(loop, IN_ANOTHER_COURSE)
     assert "names=" not in str(told.value)
+
+
+BEFORE_A_STEP = "dy_pred = 2 * (y_pred - y)\ndH1 = dy_pred @ W2.T\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("W1 -= lr * X.T @ dH1", "dY1 looks like dH1: the ReLU's mask is missing"),
+        ("W1 -= lr * X.T @ (dH1 * H1 > 0)", "the parentheses around the comparison are missing"),
+        ("b1 -= lr * (dH1 * H1).sum(axis=0)", "`dH1 * H1`, a product with the value itself, where the mask"),
+        ("W1 -= lr * X.T @ (2 * (y_pred - y) @ W2.T * H1)", "a product with the value itself, where the mask"),
+        ("b2 -= lr * np.sum(y_pred - y)", "should be"),
+        ("dW1 = X.T @ ((2 * (y_pred - y) @ W2.T) * H1)", "a product with the value itself, where the mask"),
+    ],
+)
+def test_a_mistake_within_a_longer_line_is_told_of_a_step_as_well(line, words):
+    found = check_lines(BEFORE_A_STEP + line, worked_example()).first_wrong
+    assert (found.lines, words in found.sentence) == ((3,), True), found
+
+
+def test_of_a_step_without_the_slope_of_the_output_that_slope_is_said_to_be_missing():
+    lines = "l1 = 1 / (1 + np.exp(-X @ syn0))\nl2 = 1 / (1 + np.exp(-l1 @ syn1))\nL = np.sum((y - l2)**2) / 2"
+    X = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]])
+    data, parameters = {"X": X, "y": X[:, :1] ^ X[:, 1:2]}, {"syn0": DRAWN((3, 4)), "syn1": DRAWN((4, 1))}
+    back = "l2_delta = y - l2\nl1_error = l2_delta.dot(syn1.T)\nl1_delta = l1_error * (l1 * (1 - l1))\n"
+    update = "syn1 += l1.T.dot(l2_delta)\nsyn0 += X.T.dot(l1_delta)"
+    found = check_lines(back + update, program(lines, parameters, data, lr=1.0))
+    assert "the slope of the function that gives l2 is missing" in found.first_wrong.sentence, found
+
+
+@pytest.mark.parametrize("lr", [1e-3, 1e-6, 1e-9])
+@pytest.mark.parametrize("factor", ["", "* 1.01", "/ 2", "* 1.0001"])
+def test_a_step_of_another_length_is_wrong_however_small_the_steps_are(lr, factor):
+    p = worked_example().evolve(lr=lr)
+    for step in ("W2 = W2 - lr * dW2", "W2 -= dW2 * lr", "W2 = -(lr * dW2 - W2)"):
+        line = check_lines(f"dW2 = 2 * H1.T @ (y_pred - y)\n{step.replace('dW2', f'dW2 {factor}')}", p).lines[-1]
+        assert (line.of, line.ok) == ("W2_new", not factor), line
+        assert not factor or line.sentence.startswith("wrong: W2["), line
+
+
+def test_a_decay_that_nobody_asked_for_is_no_factor_of_the_new_weights():
+    found = check_lines("dW2 = 2 * H1.T @ (y_pred - y)\nW2 -= lr * (dW2 + W2)", worked_example())
+    assert "W2[0, 0] should be" in found.first_wrong.sentence
+    no_step = check_lines(f"{BEFORE_A_STEP}W1 -= lr * X.T @ (dH1 * (H1 < 0))", worked_example()).first_wrong
+    assert "it has not been updated" in no_step.sentence

@@ -315,7 +315,7 @@ class Explaining:
         steps, handed = self.trace.steps, {*asked_for(self.function)}
         if self.name in self.trace.given or not (self.compared.fits and self._is_telling):
             return []
-        own_way = self.function is None or handed & {*self.trace} - {*self.trace.step(self.name).operands}
+        own_way = not handed or handed & {*self.trace} - {*self.trace.step(self.name).operands}
         if not own_way or sum(np.size(step.value) for step in steps) > LARGE_STEP:
             return []
         before = steps[: [step.name for step in steps].index(self.name)]

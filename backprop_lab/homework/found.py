@@ -14,6 +14,8 @@ from backprop_lab.nn.arrays import NUMBERS
 from backprop_lab.nn.layers import Array
 
 SAME = 1e-8  # relative to the largest number of a value
+NEARLY = 1e-3  # so near to 1, a factor of a new parameter says nothing
+ROUNDING = 2.0**-49  # relative to a new parameter: so far it may be off, however small the step
 
 
 @dataclass(eq=False)
@@ -97,10 +99,33 @@ def fit_of(names: Sequence[Names], values: Sequence[Any], of: str) -> tuple[floa
         factors = [*takewhile(math.isfinite, starmap(factor_in, pairs))]
         if len(factors) == len(pairs) and np.ptp(factors) <= SAME * abs(factors[0]):
             factor = rounded(float(np.mean(factors)))
+            is_a_step = names[0].trace.role(of) == "new"
+            if (
+                is_a_step
+                and abs(factor - 1) <= NEARLY
+                and not all(_is_step(each, of, v, is_turned) for each, v in pairs)
+            ):
+                continue  # every small step leaves about as much as was there
             whole = max(abs(factor), 1 / abs(factor))
             if len(pairs) > 1 or size > 1 or abs(whole - round(whole)) <= SAME:  # of one number any will do
                 return factor, is_turned != first if min(ours, default=1) > 1 else mine == ours[::-1] != ours
     return None
+
+
+def may_be_off(names: Names, of: str) -> float:
+    """By how much each number of a value may be another: of a new one, little beside the step that leads to it."""
+    scale, right = abs(names.layout.scale(names.trace, of)), np.asarray(names.trace[of])
+    if names.trace.role(of) != "new":
+        return float(scale * SAME * np.max(np.abs(right)))
+    step = np.max(np.abs(right - names.trace[names.trace.owner(of)]))
+    return float(scale * (SAME * step + ROUNDING * np.max(np.abs(right))))
+
+
+def _is_step(names: Names, of: str, value: Any, is_turned: bool) -> bool:
+    """Whether these are a new value to all digits of the step that leads to it."""
+    right = names.layout.scale(names.trace, of) * np.asarray(names.trace[of])
+    way = turned(np.asarray(value), right)[is_turned]
+    return way is not None and bool(np.max(np.abs(way - right)) <= may_be_off(names, of))
 
 
 def is_own_part(names: Sequence[Names], of: str, values: Sequence[Any]) -> bool:

@@ -47,15 +47,11 @@ def parts_of(found: Found, best: Pass) -> str:
     """Where else the mistake may be: in values and functions of the learner's own that a line is made of.
 
     Of the values it is those that nobody judges, and of the functions those that no right line calls. Where one of them
-    is changed in whole columns, as in `p[:, y] -= 1`, that is it.
+    is changed in whole columns, that is it.
     """
-    reads = read_in(found.lines, best)[0] | {found.name}
-    for each in best.statements[: found.lines[-1] + 1]:
-        if each.name in reads and (columns := WHOLE_COLUMNS.fullmatch(each.text)):
-            name, labels, change = columns.groups()
-            said = f"line {each.line}, `{each.text}`, changes whole columns, and not one number of each sample"
-            return f"; {said}: write `{name}[np.arange(len({labels})), {labels}] {change}`"
-    reads -= {each.name for each in best.found}
+    if columns := whole_columns(found, best):
+        return f"; {columns}"
+    reads = (read_in(found.lines, best)[0] | {found.name}) - {each.name for each in best.found}
     lines = {each.name: each.line for each in best.statements[: found.lines[-1]] if each.name in reads}
     known, has = best.known[0], best.names[0].has
     own = [name for name in lines if isinstance(known.get(name), np.ndarray) and known[name].ndim and not has(name)]
@@ -67,6 +63,17 @@ def parts_of(found: Found, best: Pass) -> str:
     lines |= calls
     own += calls
     return f"; or the mistake is in {listed([f'{name} of line {lines[name]}' for name in own])}" if own else ""
+
+
+def whole_columns(found: Found, best: Pass) -> str:
+    """That one of the values that a line is made of is changed in whole columns, as in `p[:, y] -= 1`."""
+    reads = read_in(found.lines, best)[0] | {found.name}
+    for each in best.statements[: found.lines[-1] + 1]:
+        if each.name in reads and (columns := WHOLE_COLUMNS.fullmatch(each.text)):
+            name, labels, change = columns.groups()
+            said = f"line {each.line}, `{each.text}`, changes whole columns, and not one number of each sample"
+            return f"{said}: write `{name}[np.arange(len({labels})), {labels}] {change}`"
+    return ""
 
 
 def _calls(statement: Statement) -> set[tuple[str, int, str]]:
@@ -95,7 +102,7 @@ def in_their_words(sentence: str, found: Found, best: Pass) -> str:
         sentence = re.sub(r"\b(row|column)(?=s?\b)", lambda word: other[word[0]], sentence, flags=re.IGNORECASE)
         sentence = re.sub(r"\[(\d+), (\d+)\]", r"[\2, \1]", sentence)
     sentence = _in_their_numbers(sentence, found, best)
-    code = {*re.findall(r"\w+", " ".join(re.findall("`[^`]+`", sentence)))}
+    code = {*re.findall(r"\w+", " ".join(re.findall(r"`[^`]*\W[^`]*`", sentence)))}  # of a name alone there is no note
     scaled = {each.name: each.factor for each in best.found if each.of in theirs and each.name in code and each.ok}
     notes = ["as written with samples as rows"] * bool(code and (names.layout.columns or names.layout.rows_of_outputs))
     notes += [f"where {name} stands for {_divided(name, by)}" for name, by in scaled.items() if by not in (None, 1.0)]
@@ -190,7 +197,7 @@ def another_rate(found: Found, best: Pass) -> str:
     if names.trace.role(found.of) != "new" or not isinstance(found.values[0], np.ndarray):
         return ""
     old, new, lr = names.right(names.trace.owner(found.of)), names.right(found.of), float(names.trace["lr"])
-    if np.array_equal(old, new):  # a step of nothing, at any rate
+    if np.array_equal(old, new) or np.array_equal(old, found.values[0]):  # a step of nothing, at any rate
         return ""
     for rate in map(float, re.findall(r"(?<![\w.\[])\d+\.?\d*(?:e-?\d+)?", text)):
         if np.shape(found.values[0]) == new.shape and np.allclose(
