@@ -265,6 +265,21 @@ def test_a_loop_the_wrong_way_another_gradient_and_a_line_that_is_missing_are_to
     assert [each.text for each in found.changes] == [right if "reversed" in right else change], found
 
 
+STEPS = {  # a loop that leaves a step out: the right one
+    "reversed(range(1, len(inputs)))": "reversed(range(len(inputs)))",
+    "reversed(range(len(inputs) - 1))": "reversed(range(len(inputs)))",
+    "range(len(inputs) - 1, 0, -1)": "range(len(inputs) - 1, -1, -1)",
+}
+
+
+@pytest.mark.parametrize("steps", STEPS)
+def test_a_loop_that_leaves_its_first_or_last_step_out_is_told(steps):
+    source = GLOBALS.replace("np.outer(dhraw, hs[t])", "np.outer(dhraw, hs[t - 1])")
+    scope = typed(source.replace("reversed(range(len(inputs)))", steps), {"np": np, "__name__": "cell"})
+    found = diagnose(scope["loss"], drawn(0, Wxh=(5, 4), Whh=(5, 5), Why=(4, 5)))
+    assert [each.text for each in found.changes] == [f"for t in {STEPS[steps]}:"], found
+
+
 def test_gradients_that_are_clipped_are_said_to_be():
     def loss(W):
         return np.sum(W**4), {"W": np.clip(4 * W**3, -0.1, 0.1)}

@@ -6,26 +6,24 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import suppress
 from fractions import Fraction
 from inspect import getsourcelines
-from itertools import combinations, product
+from itertools import product
 from textwrap import dedent
 from types import CodeType, FunctionType
 from typing import NamedTuple
 
-from backprop_lab.feedback.changes import another_count
-from backprop_lab.feedback.slips import IN_PLACE_OF_A_NAME, changed
-from backprop_lab.nn.forms import expressions, is_written, with_others
+from backprop_lab.nn.forms import expressions, is_written
 from backprop_lab.nn.lines import tree_of
 
 LONGEST = 24  # signs in what may stand in another place: `params["W1"]`, `hs[t - 1]`, `sigmoid(z1)`
 A_GRADIENT = re.compile("d|grad|err")
 PROBE = "({}) * 1.01 + 0.01"  # shows what a part matters for
-SLOPES = "{0} > 0", "1 - {0} ** 2", "{0} * (1 - {0})"
-IN_PLACE = (*(each.replace("{}", "{0}") for each in IN_PLACE_OF_A_NAME), "{0} - 1", "{0} + 1", *SLOPES)
-AROUND = ("({0}) * ({1} > 0)", "({0}) * (1 - {1} ** 2)", "({0}) * {1} * (1 - {1})", "({0}) / {1}", "({0}) * {1}",
-    "({0}) / len({1})")  # fmt: skip
 FACTOR, TERM = "{2} * ({0}) / {3}", "({0}) + {2} * {1} / {3}"  # of which the numbers may be found
 OFF_THE_TRUE_CLASS = "{0}[range(len({0})), {1}] -= 1", "{0}[{1}] -= 1"  # of a batch, and of one sample
 OTHER_SIGN = {ast.Add: "-=", ast.Sub: "+=", ast.Mult: "/=", ast.Div: "*="}
+OTHER_STEPS = (
+    (r"range\(1, ", "range("), (r"range\(([^,]+?)\)(?=\)?$)", r"range(1, \1)"),
+    (r" - 1\)(?=\)?$)", ")"), (r"(?<=, )0, -1\)$", "-1, -1)"),
+)  # fmt: skip
 STATEMENTS = ast.Assign | ast.AugAssign | ast.Return | ast.Expr
 WRITING = {"open", "save", "savez", "savetxt", "tofile", "dump", "write", "remove", "rmtree", "system", "exec", "eval"}
 WITHOUT_END = {"c_", "r_", "s_", "mgrid", "ogrid", "index_exp"}  # of NumPy: to go through one may take for ever
@@ -186,10 +184,9 @@ class Code:
                 for text in self._off_the_true_class(target.value if isinstance(target, ast.Subscript) else target):
                     yield ast.parse(text).body, text, "in"
             case ast.For(target, steps, body, []):
-                text = ast.unparse(steps)
-                other = tree_of(text[len("reversed(") : -1] if text.startswith("reversed(") else f"reversed({text})")
-                turned = ast.copy_location(ast.For(target, other, body, []), statement)
-                yield [turned], f"for {ast.unparse(target)} in {ast.unparse(other)}:", "in"
+                for text in _other_steps(ast.unparse(steps)):
+                    turned = ast.copy_location(ast.For(target, tree_of(text), body, []), statement)
+                    yield [turned], f"for {ast.unparse(target)} in {text}:", "in"
                 return
         match statement:
             case ast.Assign([ast.Subscript(base, ast.Name() as rows)], value) | ast.AugAssign(
@@ -200,94 +197,10 @@ class Code:
         yield ast.parse("pass").body, ast.unparse(statement), "no longer in"
 
 
-def _counts(place: Place, _: "Code") -> Iterator[tuple[str, ...]]:
-    """Another count of the same array, before another number, which the sizes may make right by chance."""
-    yield from (("{0}", ast.unparse(other)) for other, _words in another_count(place.part))
-
-
-def _slips(place: Place, _: "Code") -> Iterator[tuple[str, ...]]:
-    match place.part:
-        case ast.BinOp(ast.BinOp(kept, ast.Mult()), ast.Mult()):  # a slope too many, such as A * (1 - A)
-            yield "{0}", ast.unparse(kept)
-        case ast.Compare(ast.BinOp(kept, ast.Mult(), masked), [op], [edge]):  # dH1 * H1 > 0
-            yield "({0}) * ({1})", ast.unparse(kept), ast.unparse(ast.Compare(masked, [op], [edge]))
-    for other, _words in changed(place.part, (), (), has_classes=False):
-        text = ast.unparse(other).replace(".mT", ".T")
-        yield "{0}", text
-        if text.endswith(("axis=0)", "axis=1)")):
-            yield "{0}", f"{text[:-1]}, keepdims=True)"
-
-
-def _alike(place: Place, code: "Code") -> Iterator[tuple[str, ...]]:
-    """Another gradient in the place of one, or another text, such as "relu"."""
-    match place.part:
-        case ast.Name(name) if A_GRADIENT.match(name):
-            yield from (("{0}", each) for each in code.atoms if each.isidentifier() and A_GRADIENT.match(each))
-        case ast.Constant(str()):
-            texts = (each for each in ast.walk(code.tree) if isinstance(each, ast.Constant))
-            yield from (("{0}", repr(each.value)) for each in texts if isinstance(each.value, str))
-
-
-def _factors(place: Place, _: "Code") -> Iterator[tuple[str, ...]]:
-    if place.part is place.root or isinstance(place.part, ast.BinOp | ast.Call):
-        yield FACTOR, ast.unparse(place.part), ""
-
-
-def _typed(place: Place, code: "Code") -> Iterator[tuple[str, ...]]:
-    """What may be typed for a name, or for the slope of something."""
-    is_handed_on = place.part is place.root and not place.is_whole
-    if (text := ast.unparse(place.part)) in code.atoms and not is_handed_on:
-        yield from ((form, text) for form in IN_PLACE)
-    if isinstance(place.part, ast.BinOp | ast.Compare | ast.Call):
-        yield from ((form, each) for each in code.values if each in text for form in SLOPES)
-
-
-def _others(place: Place, code: "Code") -> Iterator[tuple[str, ...]]:
-    """Another name, part or number; first those that are gradients as it is, or none as it is."""
-    if (text := ast.unparse(place.part)) in code.atoms:
-        yield from (
-            ("{0}", each) for each in sorted(code.atoms, key=lambda each: (each in code.paths) != (text in code.paths))
-        )
-    if _is_number(place.part):
-        yield from (("len({0})", each) for each in code.atoms)
-
-
-def _renamed(place: Place, code: "Code") -> Iterator[tuple[str, ...]]:
-    """Two that have changed places, or another in the place of one that stands in several."""
-    if place.part is place.root:
-        text = ast.unparse(place.part)
-        used = [each for each in code.atoms if each in text and not each.isdigit()]
-        ways = [{one: two, two: one} for one, two in combinations(used, 2)]
-        ways += [{one: two} for one in used if text.count(one) > 1 for two in code.atoms]
-        for way in ways:
-            yield "{0}", with_others(place.part, way)
-
-
-def _around(place: Place, code: "Code") -> Iterator[tuple[str, ...]]:
-    if place.part is place.root:
-        inner = place.part.args if isinstance(place.part, ast.Call) else []
-        for text in map(ast.unparse, (place.part, *inner[:1])):
-            yield from ((form, text, each) for form in AROUND for each in code.values)
-
-
-def _within(place: Place, code: "Code") -> Iterator[tuple[str, ...]]:
-    if place.part is not place.root and isinstance(place.part, ast.BinOp | ast.Call):
-        yield from ((form, ast.unparse(place.part), each) for form in AROUND for each in code.values)
-
-
-def _paths(place: Place, code: "Code") -> Iterator[tuple[str, ...]]:
-    """With what comes along another path, or is not used yet; times what comes along the path, if none does."""
-    text = ast.unparse(place.part)
-    if place.root is not None and any(each in text for each in code.paths):
-        yield from ((TERM, text, each) for each in code.paths)
-    elif place.part is place.root:
-        yield from (("({0}) * {1}", text, each) for each in code.paths)
-
-
-KINDS: tuple[Kind | None, ...] = (
-    _counts, _slips, _alike, None, _factors, _typed, _renamed, _paths, _around, _others, _within,
-)  # fmt: skip
-FACTORS: tuple[Kind | None, ...] = (_counts, _factors)
+def _other_steps(steps: str) -> Iterator[str]:
+    """Other ways through a loop: back to front, or not, and with its first step or without it, or its last."""
+    yield steps[len("reversed(") : -1] if steps.startswith("reversed(") else f"reversed({steps})"
+    yield from (other for wrong, right in OTHER_STEPS if (other := re.sub(wrong, right, steps)) != steps)
 
 
 def _is_left_alone(node: ast.AST) -> bool:
@@ -304,12 +217,12 @@ def _atoms(tree: ast.AST) -> Iterator[str]:
     for part in ast.walk(tree):
         if isinstance(part, ast.arg):
             yield part.arg
-        is_one = isinstance(part, ast.Name | ast.Subscript | ast.Attribute | ast.Call) or _is_number(part)
+        is_one = isinstance(part, ast.Name | ast.Subscript | ast.Attribute | ast.Call) or is_number(part)
         if is_one and id(part) not in apart and len(text := ast.unparse(part)) <= LONGEST:
             yield text
 
 
-def _is_number(part: ast.AST) -> bool:
+def is_number(part: ast.AST) -> bool:
     return isinstance(part, ast.Constant) and type(part.value) in (int, float)
 
 

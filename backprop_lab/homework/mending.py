@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop_lab.checks.proof import AGREES
-from backprop_lab.homework.code import FACTORS, KINDS, Code
+from backprop_lab.homework.attempts import FACTORS, KINDS
+from backprop_lab.homework.code import Code
 from backprop_lab.homework.loss import LIBRARIES, OwnLoss
 from backprop_lab.homework.slopes import DIRECTIONS, Slopes, ways
 from backprop_lab.step.number_format import listed
