@@ -22,9 +22,20 @@ PARAMETERS = {
     "b2": (1, 4), "W3": (4, 2), "b3": (1, 2), "scale": (),
     "V": (7, 4), "V2": (8, 2), "Ws": (2, 3, 4),
 }  # fmt: skip
-DATA = {"x": (3, 5, 3), "h0": (5, 4), "X": (5, 3), "y": (5, 2), "ys": (3, 5, 2), "image": (4, 4), "kernel": (2, 2)}
+DATA = {
+    "x": (3, 5, 3),
+    "h0": (5, 4),
+    "X": (5, 3),
+    "y": (5, 2),
+    "ys": (3, 5, 2),
+    "image": (4, 4),
+    "kernel": (2, 2),
+    "labels": (5,),
+}
 EACH = np.random.default_rng(0)
-GIVEN = {name: EACH.standard_normal(shape) for name, shape in (PARAMETERS | DATA).items()}
+GIVEN = {name: EACH.standard_normal(shape) for name, shape in (PARAMETERS | DATA).items()} | {
+    "labels": np.array([0, 1, 1, 0, -1])
+}
 SHAPES = {name: value.shape for name, value in GIVEN.items()}
 
 
@@ -137,6 +148,16 @@ L = np.sum(A**2)
 H = X @ W1 + b1
 H[H < 0] = 0
 L = np.sum((H @ W3 - y)**2)
+---
+scores = np.maximum(X @ W1, 0) @ W3
+num_train = X.shape[0]
+margins = np.maximum(0, scores - scores[np.arange(num_train), labels].reshape(-1, 1) + 1)
+margins[np.arange(num_train), labels] = 0
+loss = np.sum(margins) / num_train
+---
+margins = X @ W1 @ W3
+margins[range(5), labels] = 1
+loss = np.sum(margins**2)
 ---
 out = X @ W1
 out += b1

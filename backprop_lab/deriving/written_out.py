@@ -16,6 +16,7 @@ from backprop_lab.deriving.expressions import Expressions
 from backprop_lab.deriving.program import derive
 from backprop_lab.deriving.text import ROW, code_of, lines_in, source_of, statements_of
 from backprop_lab.deriving.values import MOST_TURNS, PLACEHOLDER, Scope, UnclearError, one_of
+from backprop_lab.nn.lines import tree_of
 
 BREAK, CONTINUE = object(), object()
 MOST_STEPS, MOST_LINES = 5_000, 120
@@ -214,13 +215,12 @@ class _Statements(Expressions):
                         self.assign(each, part, scopes, in_a_line)
             case ast.Subscript(holder, at):
                 held, key = self.value(holder, scopes), self.value(at, scopes)
-                if isinstance(key, ast.Compare):  # H[H < 0] = 0
+                if mask := self._mask(held, key):
                     self._check_alone(held, holder, scopes)
-                    is_own = ast.unparse(key.left) == ast.unparse(self.code(held))
-                    if not is_own or not isinstance(value, int) or not isinstance(key.comparators[0], ast.Constant):
+                    if not isinstance(value, int):
                         raise UnclearError
                     where = ast.Attribute(ast.Name("np", ast.Load()), "where", ast.Load())
-                    self.assign(holder, ast.Call(where, [key, self.code(value), self.code(held)], []), scopes)
+                    self.assign(holder, ast.Call(where, [mask, self.code(value), self.code(held)], []), scopes)
                 elif not isinstance(held, list | dict) or not isinstance(key, int | str):
                     raise UnclearError
                 else:
@@ -231,6 +231,21 @@ class _Statements(Expressions):
                         raise UnclearError from None
             case _:
                 raise UnclearError
+
+    def _mask(self, held: Any, key: Any) -> ast.expr | None:
+        """Which cells of an array a key stands for, as H < 0 in H[H < 0], or the label of each row in M[rows, y]."""
+        match key:
+            case ast.Compare(left, _, [ast.Constant()]) if ast.unparse(left) == ast.unparse(self.code(held)):
+                return key
+            case ast.Compare():
+                raise UnclearError
+            case (rows, ast.Name(labels)) if isinstance(held, ast.expr) and len(self.shapes.get(labels, ())) == 1:
+                match rows:
+                    case ast.Call(ast.Attribute(ast.Name("np"), "arange"), [end], []):
+                        rows = [*range(self.whole(end))]
+                if rows == [*range(self.shapes[labels][0])]:
+                    return tree_of(f"np.eye({ast.unparse(held)}.shape[1])[{labels}] == 1")
+        return None
 
     def _check_alone(self, value: Any, target: ast.expr, scopes: Sequence[Scope]) -> None:
         """Raise UnclearError for an array that something else has a part in, and that would change with it."""
