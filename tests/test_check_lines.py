@@ -265,7 +265,7 @@ def test_adam_as_courses_write_it_is_right_and_without_its_correction_wrong():
     assert found.ok is True, found
     assert {"mW2_new", "vW2_new", "W2_new"} <= {line.of for line in found.lines}
     wrong = check_lines(text.replace("m / (1 - 0.9**t)", "m"), problem, names)
-    assert "used where mhatW2 was meant" in wrong.first_wrong.sentence
+    assert "mhatW2 looks like `mW2_new`: m and v begin at 0" in wrong.first_wrong.sentence
     assert "a mean of squares" in check_lines(text.replace("dW2**2", "dW2"), problem, names).first_wrong.sentence
 
 
@@ -2655,6 +2655,9 @@ BEFORE_A_STEP = "dy_pred = 2 * (y_pred - y)\ndH1 = dy_pred @ W2.T\n"
         ("W1 -= lr * X.T @ (2 * (y_pred - y) @ W2.T * H1)", "a product with the value itself, where the mask"),
         ("b2 -= lr * np.sum(y_pred - y)", "should be"),
         ("dW1 = X.T @ ((2 * (y_pred - y) @ W2.T) * H1)", "a product with the value itself, where the mask"),
+        ("dW1 = X.T @ (dH1 * H1 > 0)", "the parentheses around the comparison are missing"),
+        ("dW1 = X.T @ (2 * (y_pred - y) @ W2.T)", "dH1 used where dY1 was meant: it has not been back"),
+        ("W1 -= lr * (X.T @ (2 * (y_pred - y) @ W2.T * (H1 < 0)))", "it has not been updated"),
     ],
 )
 def test_a_mistake_within_a_longer_line_is_told_of_a_step_as_well(line, words):

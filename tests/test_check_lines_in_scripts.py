@@ -1265,7 +1265,7 @@ W2 = W2 - lr * m_hat / (np.sqrt(v_hat) + 1e-8)
         ("0.9**t", "0.9 * t", "m_hat"),
         ("0.9**t", "0.999**t", "m_hat"),
         ("0.999**t", "0.9**t", "v_hat"),
-        ("m_hat = mW2 / (1 - 0.9**t)", "m_hat = mW2", "mW2 used where mhatW2 was meant"),
+        ("m_hat = mW2 / (1 - 0.9**t)", "m_hat = mW2", "mhatW2 looks like `mW2`: m and v begin at 0"),
     ],
 )
 def test_a_correction_of_adam_is_judged_in_other_steps_than_the_first_too(right, wrong, said):

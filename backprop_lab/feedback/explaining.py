@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -35,7 +34,7 @@ from backprop_lab.step.trace import Trace
 
 COUNT = re.compile(r"divided by .*(number of|len\(|shape\[)")
 MEAN = ("mean-for-sum",)  # of two samples it is as much as a 2 that was forgotten further up
-AS_IT_IS = MappingProxyType({"": 1.0})
+AS_IT_IS: Mapping[str, float] = {"": 1.0}
 LARGE_STEP = 200_000  # numbers in all of a step, beyond which nobody waits for slips further up
 FEW = 1000  # numbers, which show whether a closer look is worth while
 NEAR = 1e-3  # relative to the largest number, beyond which no closer look is worth while
@@ -75,6 +74,7 @@ class Explaining:
             self._values,
             lambda: [each for each in self._one_slip if shows(self.function, each.line)],
             lambda: [each for each in self._patterns() if each.key[0].startswith("another ")],
+            lambda: self._further_up() if self.function is not None and not asked_for(self.function) else [],
             lambda: self._one_slip,
             self._further_up,
             self._two,

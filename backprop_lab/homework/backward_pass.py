@@ -235,19 +235,19 @@ class Pass:
             note = f"it gives {other}, and no array of numbers"
             return self._stopped(name, frozenset(), None, note) if names.gradient(name) and not is_replaced else None
         of, entering, lines = names.gradient(name), self.factors.get(name, 1.0), self.since[name]
-        read = {each for at in lines for each in self.statements[at].reads}
+        read, last = {each for at in lines for each in self.statements[at].reads}, self.statements[lines[-1]]
         if not of and not self._may_be_a_gradient(name, read):
             return self._forward(name, values, lines)
-        if of in (f"{each}_new" for each in names.problem.parameters) and not any(map(A_GRADIENT.fullmatch, read)):
+        is_step = "-=" in last.text or any(map(A_GRADIENT.fullmatch, read))
+        if of in (f"{each}_new" for each in names.problem.parameters) and not is_step:
             was = [each.right(of.removesuffix("_new")) for each in self.names]
             if not read or not any(map(np.any, values)) or all(map(np.array_equal, values, was)):
                 for known in self.known:  # W1 = W1.copy() and b1 = np.zeros(6) are no update
                     known.pop(name)
                 return None
-        meant = self.blamed.get(lines[-1])
+        meant, sure = self.blamed.get(lines[-1]), bool(of) and names.is_sure(name)
         if meant == 0:
             return None
-        sure, last = bool(of) and names.is_sure(name), self.statements[lines[-1]]
         through = [names.following(of)] if len(lines) > 1 and of else []  # as `dh1[h1 <= 0] = 0` goes through the ReLU
         candidates = [of, *through, *self.also(name)] if sure else [*filter(None, [of]), *names.all_gradients()]
         fits = [(each, *fit) for each in dict.fromkeys(candidates) if (fit := fit_of(self.names, values, each))]

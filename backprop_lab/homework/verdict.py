@@ -124,12 +124,15 @@ def _as_written(feedback: Feedback, found: Found, best: Pass) -> str:
     names, traced = best.names[0], best.names[0].trace
     has = {each for name in read for each in (names.of(name), names.gradient(name), name)} & {*traced}
     has |= {each.of for each in best.found if each.name in read and each.lines[-1] < found.lines[-1]}
+    may_have = {*has}  # a gradient that is written out has all that it is made of
+    for step in traced.steps:
+        may_have |= {step.name} if step.role == "gradient" and may_have.issuperset(step.operands) else set()
 
     def as_read(explanation: str) -> str:
         put = " ".join(each[1] or each[2] for each in PUT.finditer(explanation))
         if (MASKS.search(put) or "a mask that asks" in explanation) and not COMPARES.search(texts):
             return ""
-        strange = {*re.findall(r"[^\W\d]\w*", put)} & {*traced} - has
+        strange = {*re.findall(r"[^\W\d]\w*", put)} & {*traced} - (has if "itself was" in explanation else may_have)
         line = re.search("`([^`]+)`", explanation)
         if not strange:
             return explanation
