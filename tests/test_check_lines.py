@@ -36,6 +36,7 @@ from backprop_lab import (
     trace,
     worked_example,
 )
+from backprop_lab.feedback.mistakes import MISTAKES as PLANTED
 from backprop_lab.step.number_format import plain
 
 SOFTMAX = random_problem(3, 5, 4, 6, 3, loss=SoftmaxCrossEntropy())
@@ -2690,3 +2691,26 @@ def test_a_decay_that_nobody_asked_for_is_no_factor_of_the_new_weights():
     assert "W2[0, 0] should be" in found.first_wrong.sentence
     no_step = check_lines(f"{BEFORE_A_STEP}W1 -= lr * X.T @ (dH1 * (H1 < 0))", worked_example()).first_wrong
     assert "it has not been updated" in no_step.sentence
+
+
+def in_one_line(t, name, wrong):
+    """The line of a gradient in which those before it are written out, with another line in place of one of them."""
+    inner = {step.name for step in t.steps if step.role == "gradient"} - {f"d{p}" for p in t.problem.parameters}
+    code = wrong.get(name) or t.step(name).code
+    return re.sub(r"\w+", lambda w: f"({in_one_line(t, w[0], wrong)})" if w[0] in inner - {name} else w[0], code)
+
+
+@pytest.mark.parametrize("activation", [ReLU(), Tanh(), Sigmoid()])
+def test_in_a_gradient_of_one_line_the_part_that_is_named_is_the_one_with_the_mistake(activation):
+    t = trace(random_problem(2, activation=activation))
+    told = {"named": 0, "only pointed at": 0}
+    for mistake in PLANTED.values():
+        for place in {"dy_pred", "dH1", "dY1"} & {*mistake.possible_at(t)}:
+            line = in_one_line(t, "dW1", {place: mistake.wrong_lines(t, place)[0]}).replace(".mT", ".T")
+            if not np.allclose(t.evaluate(line), t["dW1"]):
+                found = check_lines(f"dW1 = {line}", t.problem).first_wrong
+                named = re.search("what it takes for (\\w+) looks like", found.sentence)
+                assert not named or named[1] == place, (mistake.name, place, found)
+                told["named" if named else "only pointed at"] += 1
+    print(f"mistakes within one line, with {activation}: {told}")  # noqa: T201
+    assert told["named"] > told["only pointed at"]
