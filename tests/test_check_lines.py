@@ -2525,6 +2525,23 @@ def test_one_taken_off_whole_columns_is_told_where_it_is_done():
     assert "columns" not in str(check_lines(right.replace("h.T @ p", "h.T @ p / 2"), p))
 
 
+def test_whole_columns_are_told_once_and_not_of_the_lines_after_them():
+    lines = (
+        "h = np.maximum(X @ W1, 0)\nscores = h @ W2 + b2\n"
+        "probs = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)\n"
+        "loss = -np.log(probs[np.arange(len(y)), y]).mean()"
+    )
+    parameters = {"W1": DRAWN((4, 6)), "W2": DRAWN((6, 3)), "b2": DRAWN((3,))}
+    p = program(lines, parameters, {"X": DRAWN((5, 4)), "y": np.array([0, 2, 1, 1, 0])})
+    text = (
+        "dscores = probs.copy()\ndscores[:, y] -= 1\ndscores /= len(y)\n"
+        "dW2 = h.T @ dscores\ndb2 = 2 * dscores.sum(0)\ndh = dscores @ W2.T\ndW1 = X.T @ (dh * h)"
+    )
+    wrong = [each for each in check_lines(text, p).lines if each.ok is False]
+    assert [each.of for each in wrong] == ["dscores", "db2", "dW1"]
+    assert ["columns" in each.sentence for each in wrong] == [True, False, False]
+
+
 def test_a_slope_is_a_part_where_a_run_has_diverged_and_it_is_0_everywhere():
     t = trace(random_problem(1, samples=4, activation=Tanh(), lr=5))
     for _ in range(60):
@@ -2659,6 +2676,7 @@ BEFORE_A_STEP = "dy_pred = 2 * (y_pred - y)\ndH1 = dy_pred @ W2.T\n"
         ("dW1 = X.T @ (dH1 * H1 > 0)", "the parentheses around the comparison are missing"),
         ("dW1 = X.T @ (2 * (y_pred - y) @ W2.T)", "dH1 used where dY1 was meant: it has not been back"),
         ("W1 -= lr * (X.T @ (2 * (y_pred - y) @ W2.T * (H1 < 0)))", "it has not been updated"),
+        ("W1 += lr * (X.T @ (2 * (y - y_pred) @ W2.T * (H1 < 0)))", "it has not been updated"),
     ],
 )
 def test_a_mistake_within_a_longer_line_is_told_of_a_step_as_well(line, words):

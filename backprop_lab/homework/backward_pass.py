@@ -238,7 +238,7 @@ class Pass:
         read, last = {each for at in lines for each in self.statements[at].reads}, self.statements[lines[-1]]
         if not of and not self._may_be_a_gradient(name, read):
             return self._forward(name, values, lines)
-        is_step = "-=" in last.text or any(map(A_GRADIENT.fullmatch, read))
+        is_step = re.search(" [-+]= ", last.text) or any(map(A_GRADIENT.fullmatch, read))
         if of in (f"{each}_new" for each in names.problem.parameters) and not is_step:
             was = [each.right(of.removesuffix("_new")) for each in self.names]
             if not read or not any(map(np.any, values)) or all(map(np.array_equal, values, was)):

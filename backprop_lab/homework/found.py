@@ -99,12 +99,8 @@ def fit_of(names: Sequence[Names], values: Sequence[Any], of: str) -> tuple[floa
         factors = [*takewhile(math.isfinite, starmap(factor_in, pairs))]
         if len(factors) == len(pairs) and np.ptp(factors) <= SAME * abs(factors[0]):
             factor = rounded(float(np.mean(factors)))
-            is_a_step = names[0].trace.role(of) == "new"
-            if (
-                is_a_step
-                and abs(factor - 1) <= NEARLY
-                and not all(_is_step(each, of, v, is_turned) for each, v in pairs)
-            ):
+            may_be_no_step = names[0].trace.role(of) == "new" and abs(factor - 1) <= NEARLY
+            if may_be_no_step and not all(_is_step(each, of, v, is_turned) for each, v in pairs):
                 continue  # every small step leaves about as much as was there
             whole = max(abs(factor), 1 / abs(factor))
             if len(pairs) > 1 or size > 1 or abs(whole - round(whole)) <= SAME:  # of one number any will do

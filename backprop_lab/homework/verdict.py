@@ -64,9 +64,7 @@ def wrong(found: Found, best: Pass) -> str:
             return flat
         shapes = f"{found.name} has shape {value.shape}, and should have {right.shape}."
         return in_their_words(f"{shapes} {sentence.partition('. ')[2]}".strip(), found, best)
-    if whole_columns(found, best) or feedback.cause[:1] == ("value",):
-        sentence = ""
-    if not sentence:
+    if not sentence or feedback.cause[:1] == ("value",) or whole_columns(found, best):
         right = right.reshape(value.shape) if right.size == value.size else right
         wrong = np.abs(value - right) > abs(found.entering) * may_be_off(names, found.of)
         if not wrong.any():

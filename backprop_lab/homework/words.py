@@ -51,7 +51,7 @@ def parts_of(found: Found, best: Pass) -> str:
     """
     if columns := whole_columns(found, best):
         return f"; {columns}"
-    reads = (read_in(found.lines, best)[0] | {found.name}) - {each.name for each in best.found}
+    reads = _not_judged(found, best) - {found.name}
     lines = {each.name: each.line for each in best.statements[: found.lines[-1]] if each.name in reads}
     known, has = best.known[0], best.names[0].has
     own = [name for name in lines if isinstance(known.get(name), np.ndarray) and known[name].ndim and not has(name)]
@@ -66,14 +66,19 @@ def parts_of(found: Found, best: Pass) -> str:
 
 
 def whole_columns(found: Found, best: Pass) -> str:
-    """That one of the values that a line is made of is changed in whole columns, as in `p[:, y] -= 1`."""
-    reads = read_in(found.lines, best)[0] | {found.name}
+    """That a value that nobody judges, and a line is made of, is changed in whole columns, as in `p[:, y] -= 1`."""
+    reads = _not_judged(found, best)
     for each in best.statements[: found.lines[-1] + 1]:
         if each.name in reads and (columns := WHOLE_COLUMNS.fullmatch(each.text)):
             name, labels, change = columns.groups()
             said = f"line {each.line}, `{each.text}`, changes whole columns, and not one number of each sample"
             return f"{said}: write `{name}[np.arange(len({labels})), {labels}] {change}`"
     return ""
+
+
+def _not_judged(found: Found, best: Pass) -> set[str]:
+    """The name of a value, and those that its lines read of which no line is judged by itself."""
+    return read_in(found.lines, best)[0] - {each.name for each in best.found} | {found.name}
 
 
 def _calls(statement: Statement) -> set[tuple[str, int, str]]:
