@@ -5,6 +5,7 @@ import contextlib
 import io
 import re
 import runpy
+import time
 from pathlib import Path
 from unittest import mock
 
@@ -14,7 +15,7 @@ import pytest
 from common import code_cells, notebooks
 
 from backprop_lab.__main__ import copy_course, course
-from backprop_lab.ui import MistakeLab, StepThrough
+from backprop_lab.ui import Exercises, MistakeLab, StepThrough
 
 ROOT = Path(__file__).parents[1]
 STUDENT, SOLUTION = notebooks(), notebooks("solutions")
@@ -162,6 +163,24 @@ def test_a_file_or_an_answer_that_never_ends_is_stopped_and_the_next_ones_are_gr
     ada, ben = capsys.readouterr().out.splitlines()
     assert ada == "ada: 0 of 12. the file stops with TimeoutError: it takes longer than 1 s"
     assert re.match("ben: 1 of 12. Y1: .*it takes longer than 1 s", ben), ben
+
+
+def test_what_the_package_works_out_itself_is_not_counted_against_a_student(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("ada.py").write_text("def dY1(dH1): return dH1\ndef dW2(H1, dy_pred): return H1.mT @ dy_pred\n")
+    Path("own.py").write_text("from backprop_lab import *\nproblem, names = random_problem(1), ['dY1', 'dW2']\n")
+    asked = Exercises.__call__
+
+    def slow(*given):
+        until = time.monotonic() + 1.3
+        while time.monotonic() < until:  # a sleep would be one step that nothing can stop
+            pass
+        return asked(*given)
+
+    arguments = ["grade.py", "--problem", "own.py", "--seed", "12", "--seconds", "1", "ada.py"]
+    with mock.patch("sys.argv", arguments), mock.patch.object(Exercises, "__call__", slow):
+        runpy.run_path(str(ROOT / "notebooks" / "solutions" / "grade.py"))
+    assert "1 of 2. dY1: This looks like dH1" in capsys.readouterr().out
 
 
 def test_the_code_for_teachers_runs_as_it_stands(tmp_path, monkeypatch):
