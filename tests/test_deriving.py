@@ -305,6 +305,42 @@ def test_a_cross_entropy_after_a_softmax_is_one_line_however_it_is_written(lines
     assert_right(found, numbers(W=(2, 3)), numbers(X=(4, 2), y=(4, 3)))
 
 
+PICKED = "np.eye(Z.shape[1])[y]"
+
+
+@pytest.mark.parametrize(
+    ("lines", "gradient"),
+    [
+        (
+            "Z = S - S.max(axis=1, keepdims=True)\nL = (np.log(np.exp(Z).sum(axis=1)) - Z[np.arange(4), y]).mean()",
+            f"(L_exp / L_exp.sum(axis=1, keepdims=True) - {PICKED}) / len(y)",
+        ),
+        (
+            "Z = S - np.max(S)\nE = np.exp(Z)\nL = (np.log(E.sum(axis=1)) - Z[np.arange(4), y]).mean()",
+            f"(E / E.sum(axis=1, keepdims=True) - {PICKED}) / len(y)",
+        ),
+        (
+            "Z = S - S.max(axis=1)[:, None]\ns = np.exp(Z).sum(1)\nl = np.log(s) - Z[np.arange(4), y]\nL = l.sum()",
+            f"dl[:, None] * (np.exp(Z) / s[:, None] - {PICKED})",
+        ),
+        (
+            "Z = S - S.max(axis=1, keepdims=True)\nL = -np.mean(np.sum(Z * T, axis=1) - np.log(np.exp(Z).sum(axis=1)))",
+            "(L_exp / L_exp.sum(axis=1, keepdims=True) - T) / len(T)",
+        ),
+    ],
+)
+def test_a_maximum_that_is_taken_off_before_a_log_sum_exp_costs_no_line(lines, gradient):
+    parameters, y = numbers(W=(2, 3)), np.array([0, 2, 1, 1])
+    data = numbers(X=(4, 2)) | {"y": y, "T": np.eye(3)[y]}
+    found = derive(f"S = X @ W\n{lines}", parameters, data)
+    known = [line for line in derived(found) if not line.startswith(("dl = ", "L_exp = "))]
+    assert known == [f"dS = {gradient}", "dW = X.mT @ dS"]
+    assert_right(found, parameters, data)
+    named = derive(f"S = X @ W\n{lines}", parameters, data, ["Z"])
+    assert any(line.name == "dZ" for line in named.lines)
+    assert_right(named, parameters, data)
+
+
 @pytest.mark.parametrize(
     "lines",
     [
@@ -374,6 +410,9 @@ def test_a_cross_entropy_after_a_sigmoid_is_one_line_too():
             "m = z.max(axis=1, keepdims=True)\ns = m + np.log(np.exp(z - m).sum(axis=1, keepdims=True))\nh = z - s",
             "dz = dh - dh.sum(axis=1, keepdims=True) * np.exp(h)",
         ),
+        ("h = (z - y) * (z - y)", "dz = 2 * dh * (z - y)"),
+        ("h = np.maximum(0, z)**2", "dz = 2 * dh * np.maximum(0, z)"),
+        ("h = np.maximum(1 - z, 0) * np.maximum(1 - z, 0)", "dz = -2 * dh * np.maximum(1 - z, 0)"),
         ("h = z.mT * y.mT", "dz = (dh * y.mT).mT"),
         ("h = (z * v).sum(axis=1)", "dz = dh[:, None] * v"),
         ("h = np.concatenate([-z[:, 1:], z[:, :1]], axis=1)", "dz = np.concatenate([dh[:, 1:], -dh[:, :1]], axis=1)"),
@@ -809,6 +848,14 @@ def test_lines_that_do_not_reach_the_loss_stay_and_state_replaces_what_it_is_cal
     assert found.loss == "L"
 
 
+def test_a_part_that_is_no_gradient_has_no_name_of_one():
+    lines = "u = X @ w\nc = np.sum(u * y, axis=1) / np.sqrt(np.sum(u**2, axis=1))\nm = u.max(axis=1)\nL = np.sum(c * m)"
+    found = derive(lines, numbers(w=(3, 2)), numbers(X=(4, 3), y=(4, 2)))
+    parts = [line for line in found.lines if line.phase == "backward" and line.role == "value"]
+    assert parts
+    assert all(line.name[0] != "d" or {"dc", "dm"} & {*line.operands} for line in parts)
+
+
 def test_what_np_where_has_not_chosen_may_be_infinite():
     lines = "H = np.where(w > 0, np.log(w), w)\nE = np.where(w < 9, np.exp(w), 0)\nL = np.sum(H) + np.sum(E)"
     parameters = {"w": np.array([-1.0, 0.0, 2.0, 1000.0])}
@@ -943,17 +990,51 @@ def test_random_programs_in_odd_shapes_have_right_gradients():
         ("np.clip(W, 0, None)", "np.maximum(W, 0)", "np.maximum(X, least)"),
         ("np.max(W, 0.5)", "np.maximum(W, 0.5)", "np.maximum(A, B)"),
         ("W * np.eye(3, dtype=bool)", "W * (np.eye(3) == 1)", "np.eye(3) == 1"),
+        ("W[::-1]", "W[places]", "put places = np.arange(3)[::-1] among the data, and write W[places]"),
+        ("(W @ V)[:, ::-1]", "(W @ V)[:, places]", "and write (W @ V)[:, places]"),
+        ("np.prod(W, axis=1)", "W[:, 0] * W[:, 1] * W[:, 2]", "X[:, 0] * X[:, 1] along axis 1"),
+        ("np.linalg.norm(W, axis=1, keepdims=True)", "np.sqrt(np.sum(W**2, axis=1, keepdims=True))", "and keepdims"),
+        ("np.linalg.norm(W, 'fro')", "np.sqrt(np.sum(W**2))", '"fro" is np.sqrt(np.sum(X**2))'),
+        ("np.array_split(W, 3)[0]", "W[0:1]", "name each part, such as X[:, 0:3]"),
         ("np.cross(r, W[0])[2]", "r[0] * W[0][1] - r[1] * W[0][0]", "a[1] * b[2] - a[2] * b[1]"),
     ],
 )
 def test_what_a_refusal_says_to_write_gives_what_was_meant(refused, written, said):
     given = numbers(W=(3, 3), V=(3, 3), r=(3,), C=(2, 3, 3))
-    data, meant = {"T": np.tri(3)}, evaluate(refused.replace("np.max(", "np.maximum("), given | {"T": np.tri(3)})
+    data = {"T": np.tri(3), "places": np.arange(3)[::-1]}
+    meant = evaluate(refused.replace("np.max(", "np.maximum("), given | data)
     loss = f"L = {'np.sum(S)' if np.ndim(meant) else 'S'} + np.sum(W) + np.sum(V) + np.sum(r) + np.sum(C)"
     with pytest.raises(ValueError, match=re.escape(said)):
         derive(f"S = {refused}\n{loss}", given, data)
     derive(f"S = {written}\n{loss}", given, data)
     np.testing.assert_allclose(evaluate(written, given | data), meant)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told", "written"),
+    [
+        (
+            "logsumexp(Z, axis=1)",
+            "np.exp(X - m[:, None])",
+            "m = Z.max(axis=1)\nl = m + np.log(np.exp(Z - m[:, None]).sum(axis=1))",
+        ),
+        (
+            "logsumexp(Z, axis=1, keepdims=True)",
+            "keepdims=True",
+            "m = Z.max(axis=1, keepdims=True)\nl = m + np.log(np.exp(Z - m).sum(axis=1, keepdims=True))",
+        ),
+        ("logsumexp(Z[0])", "of a vector", "m = Z[0].max()\nl = m + np.log(np.exp(Z[0] - m).sum())"),
+    ],
+)
+def test_what_is_said_of_a_logsumexp_keeps_the_axis_or_not_as_it_does(asked, told, written):
+    parameters, data = numbers(W=(2, 3)), numbers(X=(4, 2))
+    loss = "L = l**2" if "Z[0]" in asked else "L = np.sum(l**2)"
+    for module in ("", "scipy.special."):
+        with pytest.raises(ValueError, match=re.escape(told)):
+            derive(f"Z = X @ W\nl = {module}{asked}\n{loss}", parameters, data)
+    found = derive(f"Z = X @ W\n{written}\n{loss}", parameters, data)
+    assert not any("m ==" in line for line in derived(found))
+    assert_right(found, parameters, data)
 
 
 @pytest.mark.parametrize(

@@ -515,11 +515,36 @@ def test_a_comment_is_not_said_of_a_part_that_gets_a_line_of_its_own():
     assert [step.note for step in t.steps if step.phase == "forward"] == ["", "(B, T, 1)"]
 
 
+def sentences_of(lines, parameters, data):
+    t = trace(program(lines, parameters, data))
+    return {step.name: explain(step).sentence for step in t.steps if step.role == "gradient"}
+
+
 def test_of_two_branches_of_a_choice_nothing_is_added_up():
-    t = trace(program("H = np.where(x > 0, x, 0.2 * x)\nL = np.sum(H**2)", {"x": np.array([1.0, -2.0])}, {}))
+    x = {"x": np.array([1.0, -2.0])}
+    t = trace(program("H = np.where(x > 0, x, 0.2 * x)\nL = np.sum(H**2)", x, {}))
     assert t.step("dx").code == "np.where(x > 0, dH, 0.2 * dH)"
-    said = "x goes into H twice: what comes back along these paths is taken where it was chosen."
-    assert explain(t.step("dx")).sentence == said
+    for line in (
+        "np.where(x > 0, x, 0.2 * x)", "np.where(np.abs(x) < 1, 0.5 * x**2, np.abs(x) - 0.5)",
+        "np.minimum(x * a, np.clip(x, 0.8, 1.2) * a)",
+    ):  # fmt: skip
+        said = "x goes into H twice: what comes back along these paths is taken where it was chosen."
+        for around in (line, f"3 * {line}"):
+            assert sentences_of(f"H = {around}\nL = np.sum(H**2)", x, {"a": np.array([2.0, 1.0])})["dx"] == said
+    for line in ("np.where(a > 0, x * np.exp(x), 0)", "np.where(a > 0, x, 1) * np.where(a > 0, 2, x)"):
+        said = sentences_of(f"H = {line}\nL = np.sum(H**2)", x, {"a": np.array([2.0, 1.0])})["dx"]
+        assert said.endswith("is added up."), line
+
+
+def test_a_value_times_itself_is_a_square_and_goes_there_once():
+    said = sentences_of("H = (x - 1) * (x - 1)\nL = np.sum(H * a)", {"x": np.ones(2)}, {"a": np.ones(2)})["dx"]
+    assert said == "x - 1 is squared, and the slope of a square is twice the number."
+
+
+def test_a_maximum_that_is_taken_off_is_said_to_get_nothing():
+    lines = "Z = x - np.max(x)\nL = np.log(np.exp(Z).sum()) - Z[1]"
+    said = sentences_of(lines, {"x": np.array([1.0, -2.0])}, {})["dx"]
+    assert said.endswith("It adds up to 0, so the maximum that is taken off gets none of it.")
 
 
 def test_a_loss_with_a_penalty_in_it_is_no_weighted_sum():

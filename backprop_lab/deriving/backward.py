@@ -9,7 +9,7 @@ from backprop_lab.deriving.nodes import Node
 from backprop_lab.deriving.rules import MATRICES, REDUCED, RULES, Rule, layer, slope, written
 from backprop_lab.deriving.shapes import number_of
 from backprop_lab.deriving.simplifying import ONE, UNIT, Term, filled, merged, one, product_of, summed, total
-from backprop_lab.deriving.softmax import Found
+from backprop_lab.deriving.softmax import Found, is_spread
 from backprop_lab.deriving.structure import Grad, Passed, Structure, along, is_one_of_each_row, spread
 
 
@@ -79,9 +79,10 @@ class Backward(Structure):
             self.halved.add(name)
         can_be_left_out = node in self.graph.meaning and name not in self.wanted
         if upstream is None and can_be_left_out:
-            if not arrived:
+            if not terms:
                 return
-            is_short = self._is_plain(node, terms) or self._goes_into_scores(node, terms) or self._cancels(node, terms)
+            ways = self._is_plain, self._goes_into_scores, self._cancels, self._gives_maximum_nothing
+            is_short = any(way(node, terms) for way in ways)
         else:
             is_short = upstream is not None and not arrived
         self._ready[node] = Grad(terms, node, arrived[0].rules if len(arrived) == 1 else ())
@@ -126,6 +127,16 @@ class Backward(Structure):
         below = [{node for node, power in term.powers.items() if power == -1 and not node.is_fixed} for term in terms]
         return whole is not None and "1 - {Y}" in whole[0].gradients[0] and below in ([{P}, {rest}], [{rest}, {P}])
 
+    def _gives_maximum_nothing(self, node: Node, terms: list[Term]) -> bool:
+        """Whether the maximum in Z - Z.max() gets no gradient, as that of what it is taken off adds up to 0."""
+        node = self.graph.meant(node)
+        most = self.softmaxes.see(node.args[1]) if node.op == "-" else node
+        if most.op != "reduce" or most.args[0] is not node.args[0] or most.args[3] != "max" or not is_spread(most):
+            return False
+        axes, shape = range(len(node.shape)) if most.args[1] is None else most.args[1], node.shape
+        rows = [(*shape[:k], 1, *shape[k + 1 :]) for k in axes]
+        return any(not merged(summed(self.graph, term, node, row) for term in terms) for row in rows)
+
     def _unpicked(self, P: Node, terms: list[Term]) -> list[Term]:
         """Terms in which P[np.arange(N), y] is P itself: by the masks that stand beside it, only what is picked counts.
 
@@ -159,16 +170,23 @@ class Backward(Structure):
             )
             rules = self.passed(grad, "log-softmax", node, 0, found[0], P)
             self._into_scores(self.settled(node, grad), P, found, rules)
-        elif (found_sum := self._log_sum(node)) is not None:
-            X, (_, axes, keepdims, _) = found_sum[0], found_sum[1].args
+        elif (found_sum := self.softmaxes.log_of_sum(node)) is not None:
+            X, (exps, axes, keepdims, _) = found_sum[0], found_sum[1].args
             self._inside |= self._names_between(node, X)
-            Y, terms = one(self.graph.value(node)), self.settled(node, grad)
+            every = tuple(range(len(X.shape))) if axes is None else axes
+            Y, S, *terms = one(self.graph.value(node)), one(self.graph.value(found_sum[1])), *self.settled(node, grad)
             if not keepdims:
-                every = tuple(range(len(X.shape))) if axes is None else axes
-                Y, *terms = [spread(self.graph, term, node, every) for term in (Y, *terms)]
+                Y, S, *terms = [spread(self.graph, term, node, every) for term in (Y, S, *terms)]
             rules = (*self.copied(node, grad), Passed("slope", "logsumexp", self.graph.value(node), X))
-            share = self.graph.make("exp", self.graph.make("-", X, *Y.powers))  # which does not overflow
+            if node.op == "log" and self.graph.value(node) is node:
+                share = self.graph.make("/", self.graph.value(exps), *S.powers)
+            else:
+                share = self.graph.make("exp", self.graph.make("-", X, *Y.powers))  # which does not overflow
+            self.graph.sums[share] = every
             self.push(X, Grad([term.times(one(share)) for term in terms], X, rules))
+        elif node.op == "-" and self._gives_maximum_nothing(node, terms := self.settled(node, grad)):
+            passed = Passed("subtraction", "-", self.graph.value(node), node.args[0], 0, node.args[1], "maximum")
+            self.push(node.args[0], Grad(terms, node, (*self.copied(node, grad), passed)))
         elif (whole := self._layer(node)) is not None:
             rule, X = whole
             self._inside |= self._names_between(node, X)
@@ -186,21 +204,23 @@ class Backward(Structure):
 
     def _apart(self, node: Node, grad: Grad) -> None:
         """Go through one operation."""
+        is_square = node.op == "*" and node.args[0] is node.args[1]
         if node.op in RULES:
             names = dict(zip("XZV", node.args, strict=False)) | {"Y": self.graph.value(node)}
             if node.op == "where":
                 mask = names["X"]
                 names["X"] = mask if mask.kind == "b" else self.graph.make("!=", mask, self.graph.number(0))
                 self.graph.guards |= {names["X"], self.graph.make("~", names["X"])}
-            for at, line in RULES[node.op].gradients.items():
+            rule = RULES["square" if is_square else node.op]
+            for at, line in rule.gradients.items():
                 if node.args[at].needs:
                     shorter = self._power(node) if node.op == "**" else None
                     factor = shorter or slope(self.graph, line, **names)
                     others = [each for each in node.args if each is not node.args[at]] or [node.args[at]]
                     Z: Any = (names["X"] if node.op == "where" else others[0]) if len(node.args) > 1 else ""
                     how = "number" if isinstance(Z, Node) and Z.is_fixed else ""
-                    by = "square" if node.op == "**" and number_of(node.args[1]) == 2 else node.op
-                    passed = Passed(RULES[node.op].name, by, self.graph.value(node), node.args[at], at, Z, how)
+                    by = "square" if is_square or (node.op == "**" and number_of(node.args[1]) == 2) else node.op
+                    passed = Passed(rule.name, by, self.graph.value(node), node.args[at], at, Z, how)
                     self._by_slope(node.args[at], grad, factor, passed)
         elif node.op == "mT" and (turned := self._turned(self.settled(node, grad))):
             self.push(node.args[0], Grad(turned, node.args[0], self.passed(grad, "transpose", node)))
@@ -222,12 +242,6 @@ class Backward(Structure):
             self._reduce(node, grad)
         else:
             self.by_structure(node, grad)
-
-    def _log_sum(self, node: Node) -> tuple[Node, Node] | None:
-        """X and the sum of np.log(np.exp(X).sum()), also where a maximum was taken off and added again."""
-        if node.op == "log" and (Z := node.args[0]).op == "reduce" and Z.args[3] == "sum" and Z.args[0].op == "exp":
-            return Z.args[0].args[0], Z
-        return self.softmaxes.log_sum(node)
 
     def _layer(self, node: Node) -> tuple[Rule, Node] | None:
         """The layer that a node is as a whole: see `layer`."""
@@ -259,7 +273,9 @@ class Backward(Structure):
         return turned
 
     def _by_slope(self, part: Node, grad: Grad, factor: Term, rule: Passed) -> None:
-        self.push(part, Grad([term.times(factor) for term in grad.terms], grad.full, (*grad.rules, rule)))
+        is_idle = [rule.by == "relu" and term.powers.get(rule.Y, 0) > 0 for term in grad.terms]  # as in H * (H > 0)
+        terms = [term if idle else term.times(factor) for term, idle in zip(grad.terms, is_idle, strict=True)]
+        self.push(part, Grad(terms, grad.full, (*grad.rules, rule)))
 
     def _power(self, node: Node) -> Term | None:
         """The slope of X ** n by its own value where that is shorter: rstd = (var + e) ** -0.5 has -0.5 * rstd**3."""

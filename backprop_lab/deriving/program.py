@@ -296,7 +296,7 @@ class _Program:
             for part in node.inside():
                 if part in repeated and part not in names:
                     written = code(part, names)
-                    names[part] = _free(name, part, taken | gradients)
+                    names[part] = _free(name if part.is_gradient else of, part, taken | gradients)
                     taken.add(names[part])
                     lines.append(line_of("backward", names[part], written))
             told = tuple(tuple(passed.told() for passed in path) for path in paths)

@@ -12,7 +12,7 @@ import numpy as np
 from backprop_lab.deriving.calls import ALIASES, METHODS, REDUCTIONS, SPELLED, TAKES, meant, spelled_otherwise
 from backprop_lab.deriving.graph import Graph
 from backprop_lab.deriving.nodes import SIZES, TIGHT, Node, RefusedError, code, seen
-from backprop_lab.deriving.refusals import ALONE, FUNCTION, INSTEAD, MODULES, OF_A_SHAPE, SYNTAX, instead
+from backprop_lab.deriving.refusals import ALONE, FUNCTION, INSTEAD, MODULES, OF_A_SHAPE, STEPS, SYNTAX, instead
 from backprop_lab.deriving.shapes import FUNCTIONS, Part, einsum_letters, length, number_of
 
 OPERATORS: dict[type[ast.AST], str] = {
@@ -168,7 +168,7 @@ class Reader:
         n = of.shape[axis]
         if isinstance(tree, ast.Slice):
             if tree.step is not None and ast.unparse(tree.step) != "1":
-                raise RefusedError("steps in a slice have no rule: reshape, or name the parts one by one")
+                raise RefusedError(STEPS.format(n, ast.unparse(tree), code(of, None, TIGHT), ":, " * axis))
             ends = [None if end is None else self._whole(end) for end in (tree.lower, tree.upper)]
             start, stop, _ = slice(*ends).indices(n)
             if any(end is not None and end < 0 for end in ends):
@@ -218,7 +218,7 @@ class Reader:
                     raise RefusedError(f"{seen(of)} has no length")
                 return self.graph.make(name, of)
             case ast.Name(id=name):
-                raise RefusedError(f"{name}() has no rule here: {instead(name, meant(name), len(args))}")
+                raise RefusedError(f"{name}() has no rule here: {instead(name, meant(name), len(args), named)}")
             case ast.Attribute(value=ast.Name(id="math"), attr="sqrt" | "exp" | "log" as name) if len(args) == 1:
                 of = self.read(args[0])
                 if not of.is_fixed:
@@ -232,7 +232,7 @@ class Reader:
                 whole, known = ast.unparse(func), ALIASES.get(name, name)
                 name, shown = (whole[3:], whole) if whole.startswith("np.") else (name, f".{name}")
                 is_module = isinstance(func.value, ast.Name) and func.value.id not in self.names and known in TAKES
-                mend = f"write np.{known}" if is_module else instead(name, values=len(args) + ("ord" in named))
+                mend = f"write np.{known}" if is_module else instead(name, values=len(args), named=named)
                 raise RefusedError(f"{whole if is_module else shown}() has no rule: {mend}")
         raise RefusedError(FUNCTION)
 

@@ -1,5 +1,7 @@
 """What may not stand in a line, and what to write instead."""
 
+from collections.abc import Collection
+
 LOOP = "a loop: write out each turn, with names of its own, such as h1, h2, h3"
 FUNCTION = "a function: write what it does as lines, each with a name"
 CLASS = "a class: write what its forward pass does as lines, each with a name"
@@ -34,6 +36,7 @@ OF_A_SHAPE = (
     "`{}` must be made of sizes, such as len(X), and of whole numbers that are written out, if need be in a line such "
     "as k = 2, with + - * // at most"
 )
+STEPS = "steps in a slice have no rule: put places = np.arange({})[{}] among the data, and write {}[{}places]"
 DATA = "put it among the data"
 WINDOW = "name each window, such as x[:, 0:3]"
 JOIN = f"{DATA}, or join values with np.concatenate or np.stack"
@@ -43,7 +46,11 @@ ROWS = "write np.concatenate([A, B], axis=0), or np.stack([a, b]) of vectors"
 UNKNOWN = "no line here can compute it; if nothing learnt is in it, put it among the data"
 MASK = "put the mask among the data, such as np.tri(n), and write A * mask, or np.where(mask, A, -1e9) for scores"
 SIGMOID = "write 1 / (1 + np.exp(-X))"
-LOG_SUM = "write m + np.log(np.exp(X - m).sum(axis=-1, keepdims=True)), where m = X.max(axis=-1, keepdims=True)"
+LOG_SUM = (
+    "write m + np.log(np.exp(X - m[:, None]).sum(axis=1)), where m = X.max(axis=1); of a vector, without axis=1 and "
+    "[:, None]"
+)
+LOG_SUM_KEPT = "write m + np.log(np.exp(X - m).sum(axis=1, keepdims=True)), where m = X.max(axis=1, keepdims=True)"
 ERF = "it is not NumPy's; 1 + erf(X / sqrt(2)) is nearly 1 + np.tanh(np.sqrt(2 / np.pi) * (X + 0.044715 * X**3))"
 NONE = "it has no slope"
 ORDER = "put the order among the data, and write X[order]"
@@ -53,9 +60,10 @@ REPEATED = (
     "X.reshape(-1)[places]"
 )
 OF_ORD = (
-    "write what this ord means: of a vector, 1 is np.sum(np.abs(x)) and 2 is np.sqrt(np.sum(x**2)); of a matrix, 1 is "
-    "np.max(np.sum(np.abs(X), axis=0))"
+    "write what this ord means: along an axis, or of a vector, 1 is np.sum(np.abs(x)) and 2 is np.sqrt(np.sum(x**2)); "
+    'of a matrix, "fro" is np.sqrt(np.sum(X**2)) and 1 is np.max(np.sum(np.abs(X), axis=0))'
 )
+PRODUCT = "write the numbers with * between them, such as x[0] * x[1] * x[2], or X[:, 0] * X[:, 1] along axis 1"
 ONE = "leave it out where X is one number; np.sum(X) makes one number of others"
 SORTED = "where the order stays as it is, put it among the data, and write X[order]"
 INSTEAD = {  # of a function
@@ -66,7 +74,7 @@ INSTEAD = {  # of a function
     "int": DATA, "linspace": DATA,
     "random": "draw the numbers before, and put them among the data",
     "cumsum": "put T = np.tri(n) among the data, and write T @ X, or X @ T.T along axis 1",
-    "cumprod": "write the products one after another", "prod": "write the product with *",
+    "cumprod": "write the products one after another", "prod": PRODUCT,
     "power": "write X**2", "pow": "write X**2", "float_power": "write X**2", "reciprocal": "write 1 / X",
     "add": "write A + B", "subtract": "write A - B", "multiply": "write A * B", "divide": "write A / B",
     "negative": "write -X", "outer": "write a[:, None] * b[None, :]",
@@ -77,7 +85,8 @@ INSTEAD = {  # of a function
     "flatten": "write X.reshape(-1)", "ravel": "write X.reshape(-1)",
     "hstack": BESIDE, "column_stack": COLUMNS, "c_": COLUMNS, "vstack": ROWS,
     "pad": "join zeros from the data with np.concatenate", "linalg": UNKNOWN,
-    "norm": "write np.sqrt(np.sum(X**2)), with the same axis; its square is np.sum(X**2)", "norm of several": OF_ORD,
+    "norm": "write np.sqrt(np.sum(X**2)), with the same axis and keepdims; its square is np.sum(X**2)",
+    "norm of several": OF_ORD,
     "tan": "write np.sin(X) / np.cos(X)", "expm1": "write np.exp(X) - 1",
     "exp2": "write np.exp(np.log(2) * X)", "fmax": "write np.maximum(A, B)", "fmin": "write np.minimum(A, B)",
     "ptp": "write np.max(X) - np.min(X)", "diagonal": "the diagonal of X is np.sum(X * np.eye(len(X)), axis=1)",
@@ -89,8 +98,9 @@ INSTEAD = {  # of a function
     "log2": "write np.log(X) / np.log(2)", "log10": "write np.log(X) / np.log(10)",
     "sigmoid": SIGMOID, "expit": SIGMOID, "relu": "write np.maximum(X, 0)",
     "softmax": "write np.exp(Z) / np.exp(Z).sum(axis=-1, keepdims=True)",
-    "log_softmax": "write Z - np.log(np.exp(Z).sum(axis=-1, keepdims=True))", "logsumexp": LOG_SUM,
-    "logaddexp.reduce": LOG_SUM, "add.reduce": "write np.sum", "maximum.reduce": "write np.max",
+    "log_softmax": "write Z - np.log(np.exp(Z).sum(axis=-1, keepdims=True))",
+    "logsumexp": LOG_SUM, "logsumexp with keepdims": LOG_SUM_KEPT, "logaddexp.reduce": LOG_SUM,
+    "add.reduce": "write np.sum", "maximum.reduce": "write np.max",
     "leaky_relu": "write np.maximum(X, 0.01 * X)", "softplus": "write np.logaddexp(0, X)",
     "gelu": "write 0.5 * X * (1 + np.tanh(np.sqrt(2 / np.pi) * (X + 0.044715 * X**3)))",
     "silu": "write X / (1 + np.exp(-X))", "cosh": "write (np.exp(X) + np.exp(-X)) / 2",
@@ -102,7 +112,8 @@ INSTEAD = {  # of a function
     "one_hot": "write np.eye(3)[y] for 3 classes",
     "cross": "write its three numbers, such as a[1] * b[2] - a[2] * b[1]",
     "round": NONE, "floor": NONE, "ceil": NONE, "flip": ORDER, "roll": ORDER,
-    "split": "name each part, such as X[:, 0:3]", "repeat": REPEATED, "tile": AGAIN,
+    **dict.fromkeys(("split", "array_split", "hsplit", "vsplit"), "name each part, such as X[:, 0:3]"),
+    "repeat": REPEATED, "tile": AGAIN,
     "max of several": "write np.maximum(A, B), which takes the larger of two, cell by cell",
     "min of several": "write np.minimum(A, B), which takes the smaller of two, cell by cell",
     "range": "write np.arange(n)", "min": "write np.min", "max": "write np.max", "sum": "write np.sum",
@@ -116,8 +127,9 @@ MODULES = {"numpy", "torch", "jnp"}  # whose functions are called as NumPy's are
 OTHERWISE = "write it with operators and what is known here"
 
 
-def instead(name: str, otherwise: str = OTHERWISE, values: int = 1) -> str:
-    """What to write in place of a function of one or more values, such as exp, or add.reduce and linalg.norm."""
+def instead(name: str, otherwise: str = OTHERWISE, values: int = 1, named: Collection[str] = ()) -> str:
+    """What to write in place of a function of so many values and of `named` ones, such as exp or linalg.norm."""
+    how = "of several" if values + ("ord" in named) > 1 else "with keepdims" if "keepdims" in named else ""
     last = name.split(".")[-1]
-    names = *[f"{last} of several"] * (values > 1), name, last, name.split(".")[0]
+    names = f"{last} {how}", name, last, name.split(".")[0]
     return next((INSTEAD[each] for each in names if each in INSTEAD), otherwise)

@@ -170,13 +170,18 @@ def _chosen(graph: Graph, terms: list[Term]) -> list[Term]:
             if mask.kind == other.kind == "b" and is_opposite(mask, other):
                 pair = [a.times(one(mask), -1), b.times(one(other), -1)]
                 common = _common(pair)
+                if all(term.number < 0 for term in pair):
+                    common = common._replace(number=-common.number)
                 kept = {node: power for node, power in common.powers.items() if node.is_fixed}
                 pair = [term.times(common, -1) for term in pair]
                 if not any(term.powers for term in pair):  # a gradient makes floats of its kind of plain numbers
                     pair = [term.times(common._replace(number=ONE)).times(Term(ONE, kept), -1) for term in pair]
                     common = common._replace(powers=kept)
                 way = node_of if any(term.powers for term in pair) else lambda graph, term: graph.float(term.number)
-                where = graph.make("where", mask, *(way(graph, term) for term in pair))
+                parts = [way(graph, term) for term in pair]
+                if all(part.kind != "f" for part in parts):
+                    parts[0] = node_of(graph, pair[0], is_float=True)
+                where = graph.make("where", mask, *parts)
                 rest = [term for term in terms if term is not a and term is not b]
                 return _chosen(graph, [common.times(one(where)), *rest])
     return terms

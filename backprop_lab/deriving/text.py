@@ -151,7 +151,8 @@ def _assigned(statement: ast.stmt) -> tuple[list[tuple[str, ast.expr]], int]:
     names = [each.id for each, _ in pairs if isinstance(each, ast.Name)]
     used = {each.id for each in ast.walk(value) if isinstance(each, ast.Name)} if len(pairs) > 1 else set()
     if len(names) < len(pairs) or len(statement.targets) > 1 or used & {*names}:
-        raise RefusedError("unpacking, or two names: write a line for each name")
+        such_as = ", such as A = X[:, 0:3]" if "split(" in ast.unparse(value) else ""
+        raise RefusedError(f"unpacking, or two names: write a line for each name{such_as}")
     level: list[ast.AST] = [value]
     for _ in range(DEEPEST):
         if early := [kind for node in level if (kind := type(node).__name__) in EARLY]:

@@ -88,11 +88,19 @@ def _of_several(step: Step, paths: Sequence[Sequence[Any]]) -> str:
     how = "added up"
     if len(terms) == 1 and step.code.startswith(joins):  # each path has a part of it
         how = "put side by side again"
-    elif len(terms) == 1 and len(paths) == 2 and step.code.startswith("np.where(") and ", 0)" not in step.code:
+    elif len(terms) == 1 and len(paths) == 2 and _is_choice(*paths) and "np.where(" in step.code:
         how = "taken where it was chosen"
     elif is_cut and any(ast.unparse(term).startswith(joins) for term in terms):
         how = "added up, side by side again where it is of a part"
     return f"{step.of} goes {listed(places)}: what comes back along these paths is {how}."
+
+
+def _is_choice(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Whether two ways lead to two values of which np.where, a maximum or a minimum chooses one, cell by cell."""
+    chosen, others = (
+        {(passed.by, passed.Y): passed.at for passed in way if passed.rule == "mask"} for way in (one, other)
+    )
+    return any(others.get(choice, at) != at for choice, at in chosen.items())
 
 
 def _taken_off(step: Step, way: Sequence[Any]) -> str:
