@@ -40,6 +40,7 @@ from backprop_lab.feedback.mistakes import MISTAKES as PLANTED
 from backprop_lab.step.number_format import plain
 
 SOFTMAX = random_problem(3, 5, 4, 6, 3, loss=SoftmaxCrossEntropy())
+MEAN_OF_ALL = random_problem(3, 5, 4, 6, 3, loss=MeanSquaredError())
 DEEP_TANH = random_problem(3, 5, 4, 6, 3, loss=SoftmaxCrossEntropy(), activation=Tanh())
 COLUMNS = """
 m = X.shape[1]
@@ -2613,6 +2614,65 @@ def test_only_the_line_with_the_mistake_is_wrong_in_courses_that_name_things_oth
     found = check_lines(text, problem)
     assert [line.lines[-1] for line in found.lines if line.ok is not True] == wrong, found
     assert said in f"{found}\n"
+
+
+OF_ANY_NAME = """
+{out} = 2 * (y_pred - y) / y.size
+dW2 = H1.T @ {out}
+db2 = {out}.sum(axis=0)
+{back} = {out} @ W2.T
+{hidden} = {back} * (Y1 > 0)
+dW1 = X.T @ {hidden}
+db1 = {hidden}.sum(axis=0)
+"""
+ANY_NAMES = (
+    "e f g",
+    "q3 q2 q1",
+    "tmp tmp2 tmp3",
+    "a c d",
+    "one two three",
+    "out hid inp",
+    "r s t",
+    "back3 back2 back1",
+)
+ANY_MISTAKES = {
+    "": ("", (), ""),
+    "2 * (": ("(", (1,), "is half of what it should be"),
+    "y_pred - y": ("y - y_pred", (1,), "is minus what it should be"),
+    "@ W2.T": ("@ W2.T * 3", (4,), "is 3 times what it should be"),
+    "Y1 > 0": ("Y1 < 0", (5,), "with an inverted mask"),
+    "(Y1 > 0)": ("Y1", (5,), "a product with the value itself"),
+    "* (Y1": ("+ (Y1", (5,), "a `+` where `*` was meant"),
+    " * (Y1 > 0)": ("", (5,), "the ReLU's mask is missing"),
+}
+
+
+@pytest.mark.parametrize("names", ANY_NAMES)
+@pytest.mark.parametrize(("right", "mistake"), ANY_MISTAKES.items(), ids=ANY_MISTAKES)
+def test_a_gradient_of_any_name_is_judged_and_its_mistake_blamed_on_its_line_alone(names, right, mistake):
+    wrong, at, said = mistake
+    own = dict(zip(("out", "back", "hidden"), names.split(), strict=True))
+    found = check_lines(OF_ANY_NAME.strip().replace(right, wrong).format(**own), MEAN_OF_ALL)
+    assert [line.lines for line in found.lines] == [(each,) for each in range(1, 8)], found
+    assert tuple(line.lines[0] for line in found.lines if line.ok is not True) == at, found
+    assert said in f"{found}"
+
+
+def test_each_of_two_mistakes_in_gradients_of_any_name_is_blamed_on_its_line_alone():
+    text = OF_ANY_NAME.strip().format(out="e", back="f", hidden="g")
+    found = check_lines(text.replace("2 * (", "(").replace("Y1 > 0", "Y1 < 0"), MEAN_OF_ALL)
+    wrong = [line for line in found.lines if line.ok is False]
+    assert [line.lines for line in wrong] == [(1,), (5,)], found
+    assert "e is half of what it should be" in wrong[0].sentence, found
+    assert "with an inverted mask" in wrong[1].sentence, found
+
+
+def test_what_is_made_of_gradients_under_a_name_of_ones_own_is_never_wrong_where_all_gradients_are_right():
+    lines = OF_ANY_NAME.strip().format(out="e", back="f", hidden="g").splitlines()
+    for own in ("k = 3 * g", "k = g / 100", "k = lr * g", "k = -g", "k = g * 0", "k = g ** 2", "k = e + y_pred"):
+        found = check_lines("\n".join((*lines[:5], own, *lines[5:])), MEAN_OF_ALL)
+        assert found.ok, found
+        assert {*range(1, 6), 7, 8} <= {line.lines[0] for line in found.lines}, found
 
 
 def test_behind_a_mask_of_an_unknown_rate_nothing_is_said_to_be_wrong():

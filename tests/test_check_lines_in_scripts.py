@@ -626,13 +626,24 @@ def test_a_gradient_that_no_line_gives_may_be_one_without_1_over_m():
     assert not check_lines("dW2 = 1 / m * dZ2 @ A1.T", TANH_TWO)  # of one line nobody knows
 
 
-def test_where_a_value_of_ones_own_is_wrong_it_is_named_however_far_back():
+def test_an_error_that_goes_through_no_slope_is_the_only_line_that_is_wrong():
     lines = (
         "l2_error = y - y_pred\nl2_delta = l2_error * y_pred * (1 - y_pred)\nl1_error = l2_error @ W2.T\n"
         "l1_delta = l1_error * H1 * (1 - H1)\nW2 += lr * H1.T @ l2_delta\nW1 += lr * X.T @ l1_delta"
     )
     found = check_lines(lines, HALF)
-    assert "l1_error of line 3" in found.first_wrong.sentence, found
+    assert [line.of for line in found.lines] == ["dy_pred", "dY2", "dH1", "dY1", "W2_new", "W1_new"], found
+    assert [line.lines for line in found.lines if line.ok is not True] == [(3,)], found
+    assert "l2_error used where l2_delta was meant" in found.first_wrong.sentence, found
+
+
+def test_where_a_value_of_ones_own_is_wrong_it_is_named_however_far_back():
+    lines = (
+        "s = 2 + H1\nq = H1 * s\ndY2 = (y_pred - y) * y_pred * (1 - y_pred)\ndY1 = (dY2 @ W2.T) * q\ndW1 = X.T @ dY1"
+    )
+    found = check_lines(lines, HALF)
+    assert [line.of for line in found.lines if line.ok is not True] == ["dY1"], found
+    assert "or the mistake is in s of line 1 and q of line 2" in found.first_wrong.sentence, found
     assert ", ;" not in str(found)
 
 

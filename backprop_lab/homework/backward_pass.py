@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.feedback.plain_words import another_name, in_plain_words
-from backprop_lab.homework.found import SAME, Found, fit_of, is_own_part, no_numbers, turned
+from backprop_lab.homework.found import SAME, Found, fit_of, gradient_given, is_own_part, no_numbers, turned
 from backprop_lab.homework.names import A_GRADIENT, Names, before_its_activation
 from backprop_lab.homework.statements import (
     FUNCTIONS,
@@ -57,6 +57,7 @@ class Pass:
         self.unknown: dict[str, str] = {}  # what cannot be run, and the name that is missing for it
         self.untold = dict[str, str]()  # what is right only if a name means what it seems to, and why nobody knows
         self.raw: dict[str, list[Any]] = {}  # as the lines gave it, right or wrong
+        self.given_at: dict[int, list[Any]] = {}  # the same, by the last statement of each value
         self.unfinished = set[str]()  # what cannot be run, as long as no line begins it anew
         self.learnt = set[str]()  # names for values of the step, which a line has given
         self.later = set[str]()  # new parameters, and what is computed with them, which is of the next step
@@ -100,11 +101,6 @@ class Pass:
     def used(self) -> set[str]:
         """All names that the lines write or read."""
         return {name for each in self.statements for name in (each.name, *each.reads)}
-
-    @property
-    def inherited(self) -> int:
-        """How many values are wrong by a factor alone that their own lines do not bring in."""
-        return sum(found.mistaken != 1 and found.own_factor == 1 for found in self.found)
 
     @property
     def right(self) -> set[int]:
@@ -226,7 +222,7 @@ class Pass:
     def _judged(self, name: str, is_replaced: bool) -> Found | None:
         """What a finished value is; None if it is none of the step, or is replaced and was no array till then."""
         names, values = self.names[0], [known[name] for known in self.known]
-        self.raw[name] = values
+        self.raw[name] = self.given_at[self.since[name][-1]] = values
         if isinstance(values[0], list | tuple) and any(isinstance(each, np.ndarray) for each in values[0]):
             return None  # parts of the learner's own
         if (is_replaced or HANDED_ON.search(name)) and ZEROS.search(self.statements[self.since[name][-1]].text):
@@ -236,8 +232,11 @@ class Pass:
             return self._stopped(name, frozenset(), None, note) if names.gradient(name) and not is_replaced else None
         of, entering, lines = names.gradient(name), self.factors.get(name, 1.0), self.since[name]
         read, last = {each for at in lines for each in self.statements[at].reads}, self.statements[lines[-1]]
-        if not of and not self._may_be_a_gradient(name, read):
-            return self._forward(name, values, lines)
+        meant = self.blamed.get(lines[-1])
+        if not (of or isinstance(meant, str) or self._may_be_a_gradient(name, read)):
+            found = self._forward(name, values, lines)
+            if found or name in names.own or not (of := gradient_given(self.names, values)):
+                return found
         is_step = re.search(" [-+]= ", last.text) or any(map(A_GRADIENT.fullmatch, read))
         if of in (f"{each}_new" for each in names.problem.parameters) and not is_step:
             was = [each.right(of.removesuffix("_new")) for each in self.names]
@@ -245,7 +244,8 @@ class Pass:
                 for known in self.known:  # W1 = W1.copy() and b1 = np.zeros(6) are no update
                     known.pop(name)
                 return None
-        meant, sure = self.blamed.get(lines[-1]), bool(of) and names.is_sure(name)
+            of = gradient_given(self.names, values) or of  # in a name such as `w`
+        sure = bool(of) and names.is_sure(name)
         if meant == 0:
             return None
         through = [names.following(of)] if len(lines) > 1 and of else []  # as `dh1[h1 <= 0] = 0` goes through the ReLU
@@ -310,10 +310,9 @@ class Pass:
                 for each in self.names:
                     each.own[name] = of
                 return Found(lines, name, of, True, list(values), 1.0) if names.is_of_the_update(of) else None
-        is_named = name[-1:].isdigit() or (
-            meant in names.outputs and stays(name, self.statements, names.may_be_a_gradient)
-        )
-        if meant not in right or not is_named or np.asarray(values[0]).dtype == bool:
+        is_output = meant in names.outputs and stays(name, self.statements, names.may_be_a_gradient)
+        is_named = (name[-1:].isdigit() or is_output) and np.asarray(values[0]).dtype != bool
+        if meant not in right or not is_named or gradient_given(self.names, values):
             return None
         found = Found(lines, name, meant, False, list(values), is_on_the_way=True)
         self._put_right(found, 1.0)

@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from backprop_lab.homework.backward_pass import A_COPY, WITH_SLOPE, Pass
-from backprop_lab.homework.found import SAME, Found, rounded
+from backprop_lab.homework.found import SAME, Found, fit_of, rounded
 from backprop_lab.homework.layout import Layout
 from backprop_lab.homework.names import A_DIFFERENCE, Names
 from backprop_lab.homework.sharing import with_changes
@@ -52,10 +54,13 @@ def best_pass(
         first = run({})
         if first.cost[0] > most:
             return first
-        best = _with_absent_ones(first, run)
+        best = _with_own_names(_with_absent_ones(first, run), run)
         best = _with_own_parts(best, run, guesses)
         best = _with_updates(_with_guesses(_with_wrong_ones(best, run), run, guesses), run)
-        return _with_what_was_meant(_with_factors(best, run), run, updates)
+        best = _with_factors(best, run)
+        more = _with_own_names(best, run)  # some of which factors alone have hidden
+        best = best if more is best else _with_factors(more, run)
+        return _with_what_was_meant(best, run, updates)
 
     best = best_of(statements)
     if best.cost == (0, 0) or best.cost[0] > most:
@@ -87,6 +92,21 @@ def _with_absent_ones(best: Pass, run: Run) -> Pass:
         tries = [run({**best.blamed, name: 1 / each}) for each in sorted(counts)]
         better = min([best, *tries], key=lambda each: each.cost)
         best = better if better.cost[0] + 1 < best.cost[0] else best
+    return best
+
+
+def _with_own_names(best: Pass, run: Run) -> Pass:
+    """The same with values of the learner's own that nobody judges taken for gradients, where that explains more."""
+    names = best.names[0]
+    for at in [*best.given_at] if best.cost[0] > 1 else ():
+        name, text, values = best.statements[at].name, best.statements[at].text, best.given_at[at]
+        is_known = names.has(name) and not names.writes_data(name, text)
+        if any(at in found.lines for found in best.found) or is_known or not isinstance(values[0], np.ndarray):
+            continue
+        sized = [each for each in names.all_gradients() if np.size(names.trace[each]) == values[0].size]
+        ways = [(each, fit_of(best.names, values, each)) for each in sized if names.is_on_the_way(each)]
+        tries = [run({**best.blamed, at: fit[0] if fit else of}) for of, fit in ways]
+        best = min([best, *tries], key=lambda each: each.cost)
     return best
 
 
@@ -195,6 +215,11 @@ def _with_what_was_meant(best: Pass, run: Run, updates: bool) -> Pass:
     return _with_factors(best, run) if best.cost < cost else best
 
 
+def _inherited(tried: Pass) -> tuple[tuple[int, int], int]:
+    """The cost, and how many values are wrong by a factor alone that their own lines do not bring in."""
+    return tried.cost, sum(found.mistaken != 1 and found.own_factor == 1 for found in tried.found)
+
+
 def _with_factors(best: Pass, run: Run) -> Pass:
     """The same with factors blamed on the lines that bring them in, where no later line takes them off."""
 
@@ -209,8 +234,8 @@ def _with_factors(best: Pass, run: Run) -> Pass:
         if best.cost > (0, 0):
             ways = [(found, factor) for found in odd for factor in (*(found.own_factor * n for n in counts), *left)]
             ways.sort(key=lambda each: abs(each[0].own_factor - each[1]) > SAME * abs(each[1]))  # its own first
-            better = min((blaming(*each) for each in ways), key=lambda each: (each.cost, each.inherited))
-            if (better.cost, better.inherited) < (best.cost, best.inherited):
+            better = min((blaming(*each) for each in ways), key=_inherited)
+            if _inherited(better) < _inherited(best):
                 best = better
                 continue
         usual = () if isinstance(problem, Program) else counts  # its 1/m has a place in the loss

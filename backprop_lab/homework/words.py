@@ -11,12 +11,12 @@ import numpy as np
 
 from backprop_lab.homework.backward_pass import Pass
 from backprop_lab.homework.found import Found
-from backprop_lab.homework.names import COUNTS
+from backprop_lab.homework.names import A_DIFFERENCE, COUNTS
 from backprop_lab.homework.statements import Statement
 from backprop_lab.nn.forms import parsed
 from backprop_lab.step.number_format import listed, plain
 
-A_PLAIN_DIFFERENCE = re.compile(r"(?:diff\w*|err(?:or)?s?) = [^()]* - \w+")
+A_PLAIN_DIFFERENCE = re.compile(r"\w+ = [^()]* - \w+")
 WHOLE_COLUMNS = re.compile(r"(\w+)\[:, ([a-z]\w*)\] ([-+]= \S+)")
 
 
@@ -191,7 +191,8 @@ def line_of_a_count(found: Found, best: Pass) -> int | None:
 
 def only_a_difference(found: Found, best: Pass) -> str:
     """That a plain difference is right as one, if a factor is all that is missing."""
-    is_plain = A_PLAIN_DIFFERENCE.fullmatch(best.statements[found.lines[-1]].text)
+    may_be_one = A_DIFFERENCE.fullmatch(found.name) or not best.names[0].may_be_a_gradient(found.name)
+    is_plain = may_be_one and A_PLAIN_DIFFERENCE.fullmatch(best.statements[found.lines[-1]].text)
     said = ": as a difference it is right, but the factor that the loss brings is missing, here or in what uses it"
     return said if is_plain and found.mistaken > 0 else ""
 
