@@ -2315,7 +2315,7 @@ RENAMED = [  # an update by other names, of what it is judged to be, and whether
     ("w = W2\nw -= lr * dW2\nw = W1\nw -= lr * dW1", UPDATES, True),
     ("w, dw = W2, dW2\nw -= lr * dw\nw, dw = W1, dW1\nw -= lr * dw", "dW2 W2_new dW1 W1_new", True),
     ("w = W2 - lr * dW2\nW2 = w\nw = W1 - lr * dW1\nW1 = w", UPDATES, True),
-    ("w = W2\ng = dW2\nw = w - lr * g\nW2 = w\nw = W1\ng = dW1\nw = w - lr * g\nW1 = w", UPDATES, True),
+    ("w = W2\ng = dW2\nw = w - lr * g\nW2 = w\nw = W1\ng = dW1\nw = w - lr * g\nW1 = w", "dW2 W2_new dW1 W1_new", True),
     ("p = W2\np -= lr * dW2\nW2 = p\np = W1\np[:] = p - lr * dW1", UPDATES, True),
     ("w = W2\nw += lr * dW2\nw = W1\nw -= lr * dW1", UPDATES, False),
     ("p = W2\np += lr * dW2\np = W1\np -= lr * dW1", UPDATES, False),
@@ -2625,6 +2625,29 @@ db2 = {out}.sum(axis=0)
 dW1 = X.T @ {hidden}
 db1 = {hidden}.sum(axis=0)
 """
+OF_ANY_PARAMETER = """
+e = 2 * (y_pred - y) / y.size
+{weights2} = H1.T @ e
+{bias2} = e.sum(axis=0)
+f = e @ W2.T
+g = f * (Y1 > 0)
+{weights1} = X.T @ g
+{bias1} = g.sum(axis=0)
+W1 -= lr * {weights1}
+b1 -= lr * {bias1}
+W2 -= lr * {weights2}
+b2 -= lr * {bias2}
+"""
+OF_A_PARAMETER = {
+    "": ("", (), ""),
+    "2 * (": ("(", (1,), "e is half of what it should be"),
+    "H1.T @ e": ("H1.T @ e / 5", (2,), "is 1/5 of what it should be"),
+    "g.sum(": ("g.mean(", (7,), "is 1/5 of what it should be"),
+    "Y1 > 0": ("Y1 < 0", (5,), "with an inverted mask"),
+    "X.T @ g": ("X.T @ f", (6,), "looks like f used where g was meant"),
+    "W1 -=": ("W1 +=", (8,), "a step uphill"),
+    "W2 -= lr": ("W2 -= 2 * lr", (10,), "Your step is twice as long"),
+}
 ANY_NAMES = (
     "e f g",
     "q3 q2 q1",
@@ -2655,6 +2678,19 @@ def test_a_gradient_of_any_name_is_judged_and_its_mistake_blamed_on_its_line_alo
     found = check_lines(OF_ANY_NAME.strip().replace(right, wrong).format(**own), MEAN_OF_ALL)
     assert [line.lines for line in found.lines] == [(each,) for each in range(1, 8)], found
     assert tuple(line.lines[0] for line in found.lines if line.ok is not True) == at, found
+    assert said in f"{found}"
+
+
+IN_NAMES = [(names, each) for names in ("p q r s", "change2 shift2 change1 shift1") for each in OF_A_PARAMETER]
+IN_NAMES += [("w2 b w c", each) for each in OF_A_PARAMETER if each != "X.T @ g"]  # f may be what was meant for g, there
+
+
+@pytest.mark.parametrize(("names", "right"), IN_NAMES)
+def test_so_is_the_gradient_of_a_parameter_even_in_a_name_like_that_of_one(names, right):
+    wrong, at, said = OF_A_PARAMETER[right]
+    own = dict(zip(("weights2", "bias2", "weights1", "bias1"), names.split(), strict=True))
+    found = check_lines(OF_ANY_PARAMETER.strip().replace(right, wrong).format(**own), MEAN_OF_ALL)
+    assert [line.lines for line in found.lines if line.ok is not True] == [(each,) for each in at], found
     assert said in f"{found}"
 
 

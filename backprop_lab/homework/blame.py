@@ -98,15 +98,17 @@ def _with_absent_ones(best: Pass, run: Run) -> Pass:
 def _with_own_names(best: Pass, run: Run) -> Pass:
     """The same with values of the learner's own that nobody judges taken for gradients, where that explains more."""
     names = best.names[0]
-    for at in [*best.given_at] if best.cost[0] > 1 else ():
+    for at in [*best.given_at] if best.cost[0] else ():
         name, text, values = best.statements[at].name, best.statements[at].text, best.given_at[at]
         is_known = names.has(name) and not names.writes_data(name, text)
-        if any(at in found.lines for found in best.found) or is_known or not isinstance(values[0], np.ndarray):
+        is_used = any(name in later.reads for later in best.statements[at + 1 :])
+        is_judged = any(at in found.lines for found in best.found)
+        if is_judged or is_known or not is_used or not isinstance(values[0], np.ndarray):
             continue
         sized = [each for each in names.all_gradients() if np.size(names.trace[each]) == values[0].size]
-        ways = [(each, fit_of(best.names, values, each)) for each in sized if names.is_on_the_way(each)]
+        ways = [(each, fit_of(best.names, values, each)) for each in sized if names.trace.role(each) == "gradient"]
         tries = [run({**best.blamed, at: fit[0] if fit else of}) for of, fit in ways]
-        best = min([best, *tries], key=lambda each: each.cost)
+        best = min([*tries, best], key=lambda each: each.cost)  # what makes a later line right is one
     return best
 
 

@@ -109,11 +109,11 @@ def fit_of(names: Sequence[Names], values: Sequence[Any], of: str) -> tuple[floa
 
 
 def gradient_given(names: Sequence[Names], values: Sequence[Any]) -> str:
-    """The gradient on the way that values of a name of the learner's own are, or a multiple of it; or ""."""
+    """The gradient that values of a name of the learner's own are, or a multiple of it; or ""."""
     if not isinstance(values[0], np.ndarray) or values[0].size < 2:
         return ""
-    on_the_way = (each for each in names[0].all_gradients() if names[0].is_on_the_way(each))
-    return next((each for each in on_the_way if (fit := fit_of(names, values, each)) and not fit[1]), "")
+    gradients = (each for each in names[0].all_gradients() if names[0].trace.role(each) == "gradient")
+    return next((each for each in gradients if (fit := fit_of(names, values, each)) and not fit[1]), "")
 
 
 def may_be_off(names: Names, of: str) -> float:
