@@ -108,7 +108,7 @@ def _with_own_names(best: Pass, run: Run) -> Pass:
         sized = [each for each in names.all_gradients() if np.size(names.trace[each]) == values[0].size]
         ways = [(each, fit_of(best.names, values, each)) for each in sized if names.trace.role(each) == "gradient"]
         tries = [run({**best.blamed, at: fit[0] if fit else of}) for of, fit in ways]
-        best = min([*tries, best], key=lambda each: each.cost)  # what makes a later line right is one
+        best = min([*tries, best], key=lambda each: each.cost)  # on a tie too: a later line is right then
     return best
 
 
