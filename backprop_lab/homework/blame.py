@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.homework.backward_pass import A_COPY, WITH_SLOPE, Pass
-from backprop_lab.homework.found import SAME, Found, fit_of, rounded
+from backprop_lab.homework.found import SAME, Found, rounded
 from backprop_lab.homework.layout import Layout
 from backprop_lab.homework.names import A_DIFFERENCE, Names
 from backprop_lab.homework.sharing import with_changes
@@ -106,8 +106,7 @@ def _with_own_names(best: Pass, run: Run) -> Pass:
         if is_judged or is_known or not is_used or not isinstance(values[0], np.ndarray):
             continue
         sized = [each for each in names.all_gradients() if np.size(names.trace[each]) == values[0].size]
-        ways = [(each, fit_of(best.names, values, each)) for each in sized if names.trace.role(each) == "gradient"]
-        tries = [run({**best.blamed, at: fit[0] if fit else of}) for of, fit in ways]
+        tries = [run({**best.blamed, at: each}) for each in sized if names.trace.role(each) == "gradient"]
         best = min([*tries, best], key=lambda each: each.cost)  # on a tie too: a later line is right then
     return best
 
@@ -217,7 +216,7 @@ def _with_what_was_meant(best: Pass, run: Run, updates: bool) -> Pass:
     return _with_factors(best, run) if best.cost < cost else best
 
 
-def _inherited(tried: Pass) -> tuple[tuple[int, int], int]:
+def _how_wrong(tried: Pass) -> tuple[tuple[int, int], int]:
     """The cost, and how many values are wrong by a factor alone that their own lines do not bring in."""
     return tried.cost, sum(found.mistaken != 1 and found.own_factor == 1 for found in tried.found)
 
@@ -236,8 +235,8 @@ def _with_factors(best: Pass, run: Run) -> Pass:
         if best.cost > (0, 0):
             ways = [(found, factor) for found in odd for factor in (*(found.own_factor * n for n in counts), *left)]
             ways.sort(key=lambda each: abs(each[0].own_factor - each[1]) > SAME * abs(each[1]))  # its own first
-            better = min((blaming(*each) for each in ways), key=_inherited)
-            if _inherited(better) < _inherited(best):
+            better = min((blaming(*each) for each in ways), key=_how_wrong)
+            if _how_wrong(better) < _how_wrong(best):
                 best = better
                 continue
         usual = () if isinstance(problem, Program) else counts  # its 1/m has a place in the loss
