@@ -15,7 +15,7 @@ from backprop_lab.homework.found import SAME, Found, rounded
 from backprop_lab.homework.layout import Layout
 from backprop_lab.homework.names import A_DIFFERENCE, Names
 from backprop_lab.homework.sharing import with_changes
-from backprop_lab.homework.statements import Statement, without_a_little_more
+from backprop_lab.homework.statements import Statement, is_handed_on, without_a_little_more
 from backprop_lab.step.program import Program
 from backprop_lab.step.trace import Trace
 
@@ -103,7 +103,8 @@ def _with_own_names(best: Pass, run: Run) -> Pass:
         is_known = names.has(name) and not names.writes_data(name, text)
         is_used = any(name in later.reads for later in best.statements[at + 1 :])
         is_judged = any(at in found.lines for found in best.found)
-        if is_judged or is_known or not is_used or not isinstance(values[0], np.ndarray):
+        is_own = is_used and not (is_judged or is_known or is_handed_on(best.statements, at))
+        if not is_own or not isinstance(values[0], np.ndarray) or not values[0].any():
             continue
         sized = [each for each in names.all_gradients() if np.size(names.trace[each]) == values[0].size]
         tries = [run({**best.blamed, at: each}) for each in sized if names.trace.role(each) == "gradient"]

@@ -81,6 +81,20 @@ def rounded(factor: float) -> float:
 def fit_of(names: Sequence[Names], values: Sequence[Any], of: str) -> tuple[float, bool] | None:
     """How many times a value of the step these are, on all problems, and whether they are transposed, even for this
     layout; or None."""
+    size = np.size(names[0].trace[of])
+    if np.size(values[0]) != size:
+        return None
+    if not all(isinstance(each, np.ndarray) for each in values):
+        return _fit(names, values, of)
+    fits = names[0].fits  # what a line gives is the same in most passes
+    what = of, *((each.dtype.str, each.shape, each.tobytes()) for each in values)
+    if what not in fits:
+        fits[what] = _fit(names, values, of)
+    return fits[what]
+
+
+def _fit(names: Sequence[Names], values: Sequence[Any], of: str) -> tuple[float, bool] | None:
+    """The same, worked out."""
 
     def factor_in(each: Names, value: Any) -> float:
         right = each.layout.scale(each.trace, of) * np.asarray(each.trace[of])
@@ -88,8 +102,6 @@ def fit_of(names: Sequence[Names], values: Sequence[Any], of: str) -> tuple[floa
 
     size, first = np.size(names[0].trace[of]), names[0].layout.is_across(names[0].trace, of)
     mine, ours = np.shape(values[0]), np.shape(names[0].right(of))
-    if np.size(values[0]) != size:
-        return None
     has_state = any(map(np.ndim, names[0].problem.state.values()))
     pairs = [*zip(names, values, strict=True)]
     if not has_state or not np.any(names[0].trace[of]):  # at first, where a state is 0, what is small shows best

@@ -96,6 +96,7 @@ class Names:
         )
         self._found = dict[str, str]()  # what names usually stand for
         self._values = dict[str, Any]()  # and in this layout have in them
+        self.fits = dict[Any, tuple[float, bool] | None]()  # see fit_of
 
     def anew(self) -> "Names":
         """The same, with names of its own."""
