@@ -1125,6 +1125,16 @@ def test_a_mistake_in_a_loop_over_time_is_found_in_its_line_and_no_other_is_blam
     assert sentence in found.first_wrong.sentence, found
 
 
+@pytest.mark.parametrize(("right", "wrong", "of", "sentence"), WRONG_OVER_TIME)
+def test_so_it_is_where_no_name_says_what_is_a_gradient(right, wrong, of, sentence):
+    text = OVER_TIME.replace(right, wrong)
+    for name, own in {"dhnext": "back", "dy": "e", "dhraw": "r", "dh": "q"}.items():
+        text, sentence = (re.sub(rf"\b{name}\b", own, each) for each in (text, sentence))
+    found = check_lines(text, THREE_LETTERS, FROM_0)
+    assert [line.of for line in found.lines if not line.ok] == of, found
+    assert sentence in found.first_wrong.sentence, found
+
+
 OF_LSTM = """
 dWx = np.zeros_like(Wx); dWh = np.zeros_like(Wh); db = np.zeros_like(b); dWy = np.zeros_like(Wy)
 dh_next = np.zeros_like(h[0])

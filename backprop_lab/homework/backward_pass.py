@@ -25,6 +25,7 @@ from backprop_lab.homework.statements import (
     what_is,
 )
 
+Blamed = Mapping[Any, float | str]  # see Pass
 MASKS = re.compile("[<>]")
 A_COPY = re.compile(r"\w+\d = \w+\d")
 SOME_CELLS = re.compile("[<>]|==")  # of a line that changes these alone
@@ -45,7 +46,7 @@ class Pass:
         self,
         statements: Sequence[Statement],
         names: Sequence[Names],
-        blamed: Mapping[Any, float | str] = MappingProxyType({}),
+        blamed: Blamed = MappingProxyType({}),
         meant: Set[str] = frozenset(),
     ) -> None:
         self.statements, self.names, self.blamed = statements, names, blamed

@@ -4,23 +4,20 @@ which layout that speaks."""
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from backprop_lab.homework.backward_pass import A_COPY, WITH_SLOPE, Pass
+from backprop_lab.homework.backward_pass import A_COPY, WITH_SLOPE, Blamed, Pass
 from backprop_lab.homework.found import SAME, Found, rounded
 from backprop_lab.homework.layout import Layout
 from backprop_lab.homework.names import A_DIFFERENCE, Names
 from backprop_lab.homework.sharing import with_changes
-from backprop_lab.homework.statements import Statement, is_handed_on, without_a_little_more
+from backprop_lab.homework.statements import Statement, without_a_little_more
+from backprop_lab.homework.unnamed import Run, with_own_names
 from backprop_lab.step.program import Program
 from backprop_lab.step.trace import Trace
 
-Blamed = Mapping[Any, float | str]  # see Pass
-Run = Callable[[Blamed], Pass]
 A_PRODUCT = re.compile(r"@|\b(?:dot|matmul|einsum)\(")
 
 
@@ -54,11 +51,11 @@ def best_pass(
         first = run({})
         if first.cost[0] > most:
             return first
-        best = _with_own_names(_with_absent_ones(first, run), run)
+        best = with_own_names(_with_absent_ones(first, run), run)
         best = _with_own_parts(best, run, guesses)
         best = _with_updates(_with_guesses(_with_wrong_ones(best, run), run, guesses), run)
         best = _with_factors(best, run)
-        more = _with_own_names(best, run)  # some of which factors alone have hidden
+        more = with_own_names(best, run)  # some of which factors alone have hidden
         best = best if more is best else _with_factors(more, run)
         return _with_what_was_meant(best, run, updates)
 
@@ -92,23 +89,6 @@ def _with_absent_ones(best: Pass, run: Run) -> Pass:
         tries = [run({**best.blamed, name: 1 / each}) for each in sorted(counts)]
         better = min([best, *tries], key=lambda each: each.cost)
         best = better if better.cost[0] + 1 < best.cost[0] else best
-    return best
-
-
-def _with_own_names(best: Pass, run: Run) -> Pass:
-    """The same with values of the learner's own that nobody judges taken for gradients, where that explains more."""
-    names = best.names[0]
-    for at in [*best.given_at] if best.cost[0] else ():
-        name, text, values = best.statements[at].name, best.statements[at].text, best.given_at[at]
-        is_known = names.has(name) and not names.writes_data(name, text)
-        is_used = any(name in later.reads for later in best.statements[at + 1 :])
-        is_judged = any(at in found.lines for found in best.found)
-        is_own = is_used and not (is_judged or is_known or is_handed_on(best.statements, at))
-        if not is_own or not isinstance(values[0], np.ndarray) or not values[0].any():
-            continue
-        sized = [each for each in names.all_gradients() if np.size(names.trace[each]) == values[0].size]
-        tries = [run({**best.blamed, at: each}) for each in sized if names.trace.role(each) == "gradient"]
-        best = min([*tries, best], key=lambda each: each.cost)  # on a tie too: a later line is right then
     return best
 
 

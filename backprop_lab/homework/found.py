@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import starmap, takewhile
+from itertools import starmap
 from typing import Any
 
 import numpy as np
@@ -96,10 +96,13 @@ def fit_of(names: Sequence[Names], values: Sequence[Any], of: str) -> tuple[floa
 def _fit(names: Sequence[Names], values: Sequence[Any], of: str) -> tuple[float, bool] | None:
     """The same, worked out."""
 
-    def factor_in(each: Names, value: Any) -> float:
+    def factors_in(each: Names, value: Any) -> tuple[float, float]:
         right = each.layout.scale(each.trace, of) * np.asarray(each.trace[of])
-        return factor_of(turned(np.asarray(value), right)[is_turned], right)
+        as_it_is, across = turned(np.asarray(value), right)
+        return factor_of(as_it_is, right), factor_of(across, right)
 
+    if np.any(values[-1]) and all(map(math.isnan, factors_in(names[-1], values[-1]))):
+        return None  # as for most
     size, first = np.size(names[0].trace[of]), names[0].layout.is_across(names[0].trace, of)
     mine, ours = np.shape(values[0]), np.shape(names[0].right(of))
     has_state = any(map(np.ndim, names[0].problem.state.values()))
@@ -107,9 +110,10 @@ def _fit(names: Sequence[Names], values: Sequence[Any], of: str) -> tuple[float,
     if not has_state or not np.any(names[0].trace[of]):  # at first, where a state is 0, what is small shows best
         pairs = pairs[1:] or pairs  # those with numbers of our own, which nothing is special about
     pairs = [(each, value) for each, value in pairs if np.any(value) or np.any(each.trace[of])] or pairs
+    found = [*starmap(factors_in, pairs)]
     for is_turned in (first, not first):
-        factors = [*takewhile(math.isfinite, starmap(factor_in, pairs))]
-        if len(factors) == len(pairs) and np.ptp(factors) <= SAME * abs(factors[0]):
+        factors = [each[is_turned] for each in found]
+        if all(map(math.isfinite, factors)) and np.ptp(factors) <= SAME * abs(factors[0]):
             factor = rounded(float(np.mean(factors)))
             may_be_no_step = names[0].trace.role(of) == "new" and abs(factor - 1) <= NEARLY
             if may_be_no_step and not all(_is_step(each, of, v, is_turned) for each, v in pairs):
